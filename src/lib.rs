@@ -1,0 +1,4 @@
+//! splitbrain: a deterministic simulator of distributed systems.
+pub mod base;
+pub mod engine;
+pub mod scenario;

@@ -1,0 +1,2 @@
+//! The binary: hands the built-in registry to the command line.
+fn main() {}
