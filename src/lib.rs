@@ -1,4 +1,5 @@
 //! splitbrain: a deterministic simulator of distributed systems.
 pub mod base;
+pub mod checkers;
 pub mod engine;
 pub mod scenario;

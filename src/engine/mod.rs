@@ -1,1 +1,61 @@
-//! engine
+//! The engine: runs any protocol, knows none.
+//!
+//! ```text
+//!   protocol ── what an author writes          ctx ── what a handler may ask for
+//!   world ── the loop    core ── the data      effects · inject · asking ── what happens to it
+//!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
+//!   trace · counters · signal · facts          what a run tells     runner ── the erased face
+//! ```
+//!
+//! Single-threaded, discrete events, virtual time. Handlers are pure functions of a node's state
+//! and an event; what they want done, they say in order, and a crash may fall between any two.
+//! Threads with intercepted system calls were rejected: their state can be neither cloned nor
+//! digested, so nothing could be explored, and the places where a crash may fall stay invisible.
+
+/// What a protocol author writes: the trait, topology, steps.
+pub mod protocol;
+
+/// What a handler may ask for.
+pub mod ctx;
+
+/// What clients ask for and hear.
+pub mod operations;
+
+/// What records mean.
+pub mod facts;
+
+/// What a run tells its judges.
+pub mod signal;
+
+/// The loop in virtual time.
+pub mod world;
+
+mod asking;
+mod core;
+mod effects;
+mod inject;
+mod log;
+
+/// Links, cuts and the fate of messages.
+pub mod network;
+
+/// Clocks that nodes read.
+pub mod clock;
+
+/// Fault rules.
+pub mod faults;
+
+/// Clients and workloads.
+pub mod clients;
+
+/// All settings of a run, resolved.
+pub mod setup;
+
+/// What happened: hash and recording.
+pub mod trace;
+
+/// What it cost.
+pub mod counters;
+
+/// The erased face of a protocol.
+pub mod runner;

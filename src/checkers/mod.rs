@@ -1,0 +1,151 @@
+//! Checkers: definition, judge, witness. They fold signals and know no protocol.
+//!
+//! ```text
+//!   Signal ──on_signal──▶ checker ──finish──▶ Judgement { property, verdict, exercised }
+//!                                                 └─ Violated(Witness) ──recheck──▶ signals
+//! ```
+//!
+//! Four verdicts: a property holds, is violated (with a witness), is unknown (and why), or was not
+//! exercised. The last one is not green: a durability check without a crash proves nothing. A
+//! witness cites events of the run, and a second function, written apart from the judge, checks
+//! the citation against the signals alone. Two values were rejected: they force a limit to lie.
+//!
+//! Adding a checker: one file, one line in [`all`].
+
+use crate::base::{
+    ids::{EventId, NodeId},
+    time::Time,
+};
+use crate::engine::{
+    operations::HistoryEntry,
+    runner::{Catalog, RunEnd},
+    signal::Signal,
+};
+use std::sync::Arc;
+
+/// A fold over signals that ends in verdicts.
+pub trait Checker: Send {
+    /// Forgets everything: a new run begins.
+    fn reset(&mut self);
+
+    /// Takes one signal, in order.
+    fn on_signal(&mut self, signal: &Signal);
+
+    /// Judges, once the run is over. One judgement per property, in the order of the entry.
+    fn finish(&mut self, finish: &Finish<'_>) -> Vec<Judgement>;
+
+    /// Checks a witness of the named property against all signals of the run, without the judge.
+    ///
+    /// # Errors
+    /// What in the witness does not stand in the signals.
+    fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String>;
+}
+
+/// What is known when a run is over, besides its signals.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish<'a> {
+    /// How it ended.
+    pub end: &'a RunEnd,
+    /// What each node still waits for.
+    pub waiting: &'a [(NodeId, String)],
+    /// What clients saw.
+    pub history: &'a [HistoryEntry],
+}
+
+/// The verdict on one property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Its name: `checker` or `checker.clause`, the same word everywhere.
+    pub property: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// On how many occasions it could have been violated.
+    pub exercised: u64,
+    /// What was seen, in a few words: `34 transactions decided alike`.
+    pub note: String,
+}
+
+/// What can be said of a property in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was put to the test and held.
+    Holds,
+    /// It was broken.
+    Violated(Witness),
+    /// The checker gave up.
+    Unknown(String),
+    /// Nothing happened that could have broken it.
+    NotExercised,
+}
+
+impl Verdict {
+    /// The word that reports use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Violated(_) => "violated",
+            Self::Unknown(_) => "unknown",
+            Self::NotExercised => "not_exercised",
+        }
+    }
+}
+
+/// Why a property is violated: a sentence, and the events that show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// One sentence with names and times.
+    pub sentence: String,
+    /// The events, in order.
+    pub citations: Vec<Citation>,
+}
+
+/// An event that a witness rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Citation {
+    /// Which event.
+    pub event: EventId,
+    /// When it counted.
+    pub at: Time,
+    /// Where, if at a node.
+    pub node: Option<NodeId>,
+    /// What it says: `decided commit on t7`.
+    pub says: String,
+}
+
+/// A line of the registry of checks.
+pub struct CheckEntry {
+    /// What a scenario calls it: `NoBlocking`.
+    pub name: &'static str,
+    /// The properties it judges.
+    pub properties: &'static [PropertyInfo],
+    /// Builds it from RON text such as `(limit: "1s")`; `()` for a bare name.
+    pub build: fn(&str, &Arc<Catalog>) -> Result<Box<dyn Checker>, ron::error::SpannedError>,
+}
+
+/// What `explain` tells of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PropertyInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// What it demands, in one sentence.
+    pub demands: &'static str,
+    /// What puts it to the test.
+    pub exercised_by: &'static str,
+    /// Where the definition comes from.
+    pub source: &'static str,
+}
+
+/// The built-in checks.
+pub fn all() -> Vec<CheckEntry> {
+    vec![]
+}
+
+/// Reads a check's settings; `()` for one without.
+///
+/// # Errors
+/// What the `ron` crate says, with the position in the text.
+pub fn settings<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ron::error::SpannedError> {
+    ron::Options::default()
+        .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
+        .from_str(text)
+}

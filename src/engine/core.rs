@@ -1,0 +1,495 @@
+//! The core of a world: all that is not a node's own state.
+//!
+//! ```text
+//!   World<P> { states: Vec<P>, core: Core<P> }     a handler borrows its node and the core, side by side
+//!   Core: slab of events ◀─ queue of keys · cells (one per node) · network · rules · clients · trace
+//! ```
+//!
+//! This split is what lets a handler's effects act at once, without a list between them: the node
+//! is borrowed from `states`, everything it can touch is here. What an effect does is in
+//! `effects.rs`, what faults do in `inject.rs`, what clients do in `asking.rs`; here are the data,
+//! the slab and the reset.
+//!
+//! In steady state nothing is allocated per event: slots, inboxes, timers and logs are cleared and
+//! kept. One struct per concern was tried in the mind and rejected: the borrow of the slab and of
+//! one cell at a time would turn into a dozen parameters.
+
+use super::{
+    clock::Clock,
+    counters::Counters,
+    facts::Facts,
+    faults::{RuleState, Watched},
+    log::Log,
+    network::{Endpoint, LinkNames, Lost, Network},
+    operations::{Answer, HistoryEntry},
+    protocol::Protocol,
+    runner::Catalog,
+    setup::{Service, Setup, Ties},
+    signal::{Signal, What},
+    trace::{Entry, Kind, Recording, Trace},
+};
+use crate::base::{
+    draws::{Draws, Key, Purpose, name_word},
+    ids::{ClientId, EventId, Lsn, NodeId, OpId, Seed},
+    queue::{Class, Queue, Tag},
+    time::{Duration, Time},
+};
+use serde::Serialize;
+use std::{collections::VecDeque, sync::Arc};
+
+/// Attempts at one name are counted in a cell of this many; two names that share a cell stay
+/// deterministic, since the key of a draw is the full name.
+const ATTEMPT_CELLS: usize = 2048;
+
+/// A pending event.
+#[derive(Clone, Debug)]
+pub(super) enum Event<M, T> {
+    Free,
+    Deliver(Envelope<M>),
+    Request { op: OpId, node: NodeId },
+    Answer { op: OpId, answer: Answer },
+    Timer { node: NodeId, timer: T },
+    Durable { node: NodeId, incarnation: u16, upto: Lsn },
+    Served { node: NodeId, incarnation: u16 },
+    Boot { node: NodeId, incarnation: u16 },
+    Resume { node: NodeId, ticket: u32 },
+    EndSlow { node: NodeId, ticket: u32 },
+    EndCut(u32),
+    EndSlowLink(u32),
+    Strike(u16),
+    Invoke(ClientId),
+    GiveUp(OpId),
+    Heal,
+}
+
+/// A message under way.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope<M> {
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
+    pub(super) label: u16,
+    pub(super) digest: u64,
+    pub(super) message: M,
+}
+
+#[derive(Clone, Debug)]
+struct Slot<M, T> {
+    tag: Tag,
+    cause: EventId,
+    event: Event<M, T>,
+}
+
+/// An event that waits until its node is free.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting<M, T> {
+    pub(super) cause: EventId,
+    pub(super) event: Event<M, T>,
+}
+
+/// An effect that waits behind a force: plain data, cloneable and digestible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Effect<M, R, T> {
+    Send(NodeId, M),
+    SetTimer(super::ctx::Delay, T),
+    CancelTimer(T),
+    Force(u16, R, Wait),
+    Write(R),
+    Checkpoint(R),
+    Mark(u16),
+    Reply(OpId, Answer),
+}
+
+/// Who waits for a force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Wait {
+    /// The whole node, like a thread blocked on fsync.
+    Node,
+    /// Only what stands behind it: group commit.
+    Handler,
+}
+
+/// Effects that wait until the log is durable up to a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Parked {
+    pub(super) upto: Lsn,
+    pub(super) effects: u32,
+    pub(super) step: u16,
+    pub(super) label: u16,
+}
+
+/// A crash that is due: after so many more effects, or at the end of the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doom {
+    pub(super) rule: u16,
+    pub(super) effects_left: u32,
+    pub(super) at_end: bool,
+    pub(super) down: Option<Duration>,
+    pub(super) wipe: bool,
+}
+
+/// The node is down.
+pub(super) const DOWN: u8 = 1;
+/// It waits for a force.
+pub(super) const FORCING: u8 = 2;
+/// It is paused.
+pub(super) const PAUSED: u8 = 4;
+/// A handler is taking its time.
+pub(super) const SERVING: u8 = 8;
+
+/// What the engine keeps of one node.
+#[derive(Clone, Debug)]
+pub(super) struct Cell<M, R, T> {
+    pub(super) busy: u8,
+    pub(super) incarnation: u16,
+    pub(super) ticket: u32,
+    pub(super) flushing: bool,
+    pub(super) booted: bool,
+    pub(super) clock: Clock,
+    pub(super) log: Log<R>,
+    /// Timers that are set, and the slot of each; `None` once it is due and waits in the inbox.
+    pub(super) timers: Vec<(T, Option<u32>)>,
+    /// Who waits for which position, oldest first.
+    pub(super) parked: VecDeque<Parked>,
+    /// Their effects, flat and in order.
+    pub(super) held: VecDeque<Effect<M, R, T>>,
+    pub(super) inbox: VecDeque<Waiting<M, T>>,
+    pub(super) serving: Option<Waiting<M, T>>,
+    pub(super) doom: Option<Doom>,
+    pub(super) paused_by: Option<u16>,
+    /// A gray failure: what each handler takes, and the rule.
+    pub(super) slowed: Option<(Duration, u16)>,
+    pub(super) stalled: Option<(Time, u16)>,
+    pub(super) failing: Option<(u16, Option<Duration>)>,
+}
+
+impl<M, R, T> Cell<M, R, T> {
+    fn new() -> Self {
+        Self {
+            busy: 0,
+            incarnation: 0,
+            ticket: 0,
+            flushing: false,
+            booted: false,
+            clock: Clock::default(),
+            log: Log::new(),
+            timers: Vec::new(),
+            parked: VecDeque::new(),
+            held: VecDeque::new(),
+            inbox: VecDeque::new(),
+            serving: None,
+            doom: None,
+            paused_by: None,
+            slowed: None,
+            stalled: None,
+            failing: None,
+        }
+    }
+
+    fn reset(&mut self, clock: Clock) {
+        (self.busy, self.incarnation, self.ticket) = (0, 0, 0);
+        (self.flushing, self.booted, self.clock) = (false, false, clock);
+        self.log.clear();
+        self.timers.clear();
+        self.parked.clear();
+        self.held.clear();
+        self.inbox.clear();
+        (self.serving, self.doom, self.paused_by) = (None, None, None);
+        (self.slowed, self.stalled, self.failing) = (None, None, None);
+    }
+
+    #[inline]
+    pub(super) fn is_down(&self) -> bool {
+        self.busy & DOWN != 0
+    }
+}
+
+pub(super) type CellOf<P> =
+    Cell<<P as Protocol>::Message, <P as Protocol>::Record, <P as Protocol>::Timer>;
+pub(super) type EventOf<P> = Event<<P as Protocol>::Message, <P as Protocol>::Timer>;
+pub(super) type WaitingOf<P> = Waiting<<P as Protocol>::Message, <P as Protocol>::Timer>;
+pub(super) type EffectOf<P> =
+    Effect<<P as Protocol>::Message, <P as Protocol>::Record, <P as Protocol>::Timer>;
+
+/// All that is not a node's own state.
+#[derive(Clone, Debug)]
+pub(super) struct Core<P: Protocol> {
+    pub(super) now: Time,
+    sequence: u64,
+    queue: Queue,
+    slab: Vec<Slot<P::Message, P::Timer>>,
+    free: Vec<u32>,
+    dead: usize,
+    pub(super) cells: Vec<CellOf<P>>,
+    pub(super) setup: Arc<Setup>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) draws: Draws,
+    attempts: Vec<u32>,
+    pub(super) names: LinkNames,
+    pub(super) network: Network,
+    pub(super) rules: Vec<RuleState>,
+    pub(super) watched: Watched,
+    pub(super) next_disturbance: u32,
+    pub(super) healed: bool,
+    pub(super) wiped: u16,
+    pub(super) history: Vec<HistoryEntry>,
+    pub(super) asked: Vec<u64>,
+    pub(super) counters: Counters,
+    pub(super) trace: Trace,
+    pub(super) signals: Vec<Signal>,
+    facts: Facts,
+    /// The event that is being handled: the cause of what it brings about.
+    pub(super) cause: EventId,
+    /// When something last counted: a record stated a fact, or an operation ended.
+    pub(super) progress_at: Time,
+}
+
+impl<P: Protocol> Core<P> {
+    pub(super) fn new(setup: Arc<Setup>, catalog: Arc<Catalog>) -> Self {
+        let nodes = catalog.nodes.len();
+        let clients = usize::from(setup.workload.clients());
+        let network = Network::new(
+            nodes as u16,
+            setup.link.clone(),
+            setup.client_link.clone(),
+            setup.links.clone(),
+        );
+        Self {
+            now: Time::ZERO,
+            sequence: 0,
+            queue: Queue::default(),
+            slab: Vec::new(),
+            free: Vec::new(),
+            dead: 0,
+            cells: (0..nodes).map(|_| Cell::new()).collect(),
+            draws: Draws::new(Seed(0)),
+            attempts: vec![0; ATTEMPT_CELLS],
+            names: LinkNames {
+                endpoints: (0..nodes + clients)
+                    .map(|end| name_word(&catalog.endpoint(Endpoint(end as u16))))
+                    .collect(),
+            },
+            network,
+            rules: setup.rules.iter().map(RuleState::new).collect(),
+            watched: Watched::by(&setup.rules),
+            next_disturbance: 0,
+            healed: false,
+            wiped: 0,
+            history: Vec::new(),
+            asked: vec![0; clients],
+            counters: Counters::new(
+                catalog.roles.len(),
+                catalog.messages.names().len(),
+                catalog.records.names().len(),
+                catalog.steps.len(),
+            ),
+            trace: Trace::default(),
+            signals: Vec::new(),
+            facts: Facts::default(),
+            cause: EventId(0),
+            progress_at: Time::ZERO,
+            setup,
+            catalog,
+        }
+    }
+
+    /// Starts over with a seed. Keeps all memory.
+    pub(super) fn reset(&mut self, seed: Seed, recording: Recording) {
+        self.draws = Draws::new(seed);
+        (self.now, self.sequence, self.dead) = (Time::ZERO, 0, 0);
+        self.queue.clear();
+        self.slab.clear();
+        self.free.clear();
+        self.attempts.fill(0);
+        self.network.reset();
+        self.rules.iter_mut().for_each(RuleState::reset);
+        (self.next_disturbance, self.healed, self.wiped) = (0, false, 0);
+        self.history.clear();
+        self.asked.fill(0);
+        self.counters.reset();
+        self.trace.reset(seed, recording);
+        self.signals.clear();
+        (self.cause, self.progress_at) = (EventId(0), Time::ZERO);
+        for (node, cell) in self.cells.iter_mut().enumerate() {
+            cell.reset(Clock::draw(self.setup.clocks, &self.draws, self.names.endpoints[node]));
+        }
+    }
+
+    pub(super) fn cell(&mut self, node: NodeId) -> &mut CellOf<P> {
+        &mut self.cells[usize::from(node.0)]
+    }
+
+    /// Schedules an event; the event being handled is its cause.
+    #[inline]
+    pub(super) fn put(&mut self, at: Time, class: Class, event: EventOf<P>) -> u32 {
+        self.put_caused(at, class, event, self.cause)
+    }
+
+    #[inline]
+    pub(super) fn put_caused(
+        &mut self,
+        at: Time,
+        class: Class,
+        event: EventOf<P>,
+        cause: EventId,
+    ) -> u32 {
+        assert!(at >= self.now, "an event cannot be scheduled in the past");
+        self.sequence += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slab.push(Slot { tag: Tag::NONE, cause: EventId(0), event: Event::Free });
+            self.slab.len() as u32 - 1
+        });
+        let order = match self.setup.ties {
+            Ties::Insertion => self.sequence,
+            Ties::Shuffled => self.shuffled(),
+        };
+        let tag = Tag::new(class, order, slot);
+        self.slab[slot as usize] = Slot { tag, cause, event };
+        self.queue.push(at, tag);
+        slot
+    }
+
+    /// A place in the order of its instant that depends on the seed: 13 drawn bits before the low
+    /// 24 of the sequence.
+    #[cold]
+    fn shuffled(&self) -> u64 {
+        let word = self.draws.key(Purpose::Tie, [self.sequence, 0, 0, 0]).word(0, 0);
+        (word >> 51) << 24 | self.sequence & 0xFF_FFFF
+    }
+
+    /// Takes the next event, with its cause, and moves time to it. `None` when nothing is left
+    /// before `end`.
+    #[inline]
+    pub(super) fn next(&mut self, end: Time) -> Option<WaitingOf<P>> {
+        loop {
+            if self.queue.next_at()? > end {
+                return None;
+            }
+            let (at, tag) = self.queue.pop()?;
+            let slot = &mut self.slab[tag.slot() as usize];
+            if slot.tag != tag {
+                self.dead = self.dead.saturating_sub(1);
+                continue; // Cancelled, and perhaps used again since.
+            }
+            assert!(at >= self.now, "time never goes back");
+            self.now = at;
+            slot.tag = Tag::NONE;
+            let event = std::mem::replace(&mut slot.event, Event::Free);
+            let cause = slot.cause;
+            self.free.push(tag.slot());
+            return Some(Waiting { cause, event });
+        }
+    }
+
+    /// Cancels a pending event.
+    pub(super) fn cancel(&mut self, slot: u32) {
+        let entry = &mut self.slab[slot as usize];
+        assert!(entry.tag != Tag::NONE, "only a pending event can be cancelled");
+        (entry.tag, entry.event) = (Tag::NONE, Event::Free);
+        self.free.push(slot);
+        self.dead += 1;
+        if self.dead > 64 && self.dead * 2 > self.queue.len() {
+            let slab = &self.slab;
+            self.queue.retain(|tag| slab[tag.slot() as usize].tag == tag);
+            self.dead = 0;
+        }
+    }
+
+    /// How often a decision has been drawn before, counting this time.
+    #[inline]
+    pub(super) fn attempt(&mut self, key: Key) -> u32 {
+        let cell = &mut self.attempts[key.cell(ATTEMPT_CELLS)];
+        *cell += 1;
+        *cell - 1
+    }
+
+    /// Notes an event whose text is made only when somebody records.
+    #[inline]
+    pub(super) fn note(
+        &mut self,
+        kind: Kind,
+        ends: (Endpoint, Endpoint),
+        label: u16,
+        content: u64,
+        text: impl FnOnce() -> String,
+    ) -> EventId {
+        let event = self.trace.note(self.now, kind, ends, label, content);
+        if self.trace.records() {
+            let (who, peer) = ends;
+            let (at, cause) = (self.now, self.cause);
+            self.trace.record(Entry { event, cause, at, kind, who, peer, label, text: text() });
+        }
+        event
+    }
+
+    /// Notes something about one node.
+    pub(super) fn note_at(&mut self, node: NodeId, kind: Kind, content: u64) -> EventId {
+        let end = Endpoint::from(node);
+        self.note(kind, (end, end), 0, content, String::new)
+    }
+
+    pub(super) fn signal(&mut self, event: EventId, what: What) {
+        self.signals.push(Signal { at: self.now, event, what });
+    }
+
+    /// States the facts of all records that count by now.
+    pub(super) fn state_facts(&mut self, node: NodeId) {
+        let log = &mut self.cells[usize::from(node.0)].log;
+        while let Some(entry) = log.next_to_state() {
+            P::facts(&entry.record, &mut self.facts);
+            for fact in self.facts.drain() {
+                let what = What::Stated(node, fact);
+                self.signals.push(Signal { at: self.now, event: entry.event, what });
+            }
+            self.progress_at = self.now;
+        }
+    }
+
+    /// Tells the facts of a log that is being replayed: as replayed those that were stated before,
+    /// as stated those that only luck preserved.
+    pub(super) fn replay_facts(&mut self, node: NodeId, event: EventId) {
+        let log = &mut self.cells[usize::from(node.0)].log;
+        for (position, entry) in log.entries() {
+            P::facts(&entry.record, &mut self.facts);
+            let known = log.was_stated(position);
+            for fact in self.facts.drain() {
+                let (event, what) = if known {
+                    (event, What::Replayed(node, fact))
+                } else {
+                    (entry.event, What::Stated(node, fact))
+                };
+                self.signals.push(Signal { at: self.now, event, what });
+            }
+        }
+        log.state_all();
+    }
+
+    /// The law of a node's handlers, if they take time.
+    pub(super) fn service(&self, node: NodeId) -> Option<&Service> {
+        self.setup.service.iter().find(|service| service.node == node)
+    }
+
+    pub(super) fn role(&self, node: NodeId) -> u8 {
+        self.catalog.role_of[usize::from(node.0)]
+    }
+
+    /// Pending messages and timers folded order-free, for the digest of a world.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &EventOf<P>> {
+        self.slab.iter().filter(|slot| slot.tag != Tag::NONE).map(|slot| &slot.event)
+    }
+
+    pub(super) fn lose(&mut self, envelope: &Envelope<P::Message>, why: Lost) {
+        let role = self.role(envelope.from);
+        let counts = self.counters.message(role, envelope.label);
+        match why {
+            Lost::Dropped => counts.dropped += 1,
+            Lost::Corrupt => counts.corrupt += 1,
+            Lost::Cut => counts.cut += 1,
+            Lost::Dead => counts.dead += 1,
+            Lost::Overflow => counts.overflowed += 1,
+        }
+        let ends = (envelope.from.into(), envelope.to.into());
+        self.note(Kind::Lose(why), ends, envelope.label, envelope.digest, || {
+            format!("{:?}", envelope.message)
+        });
+    }
+}

@@ -1,0 +1,310 @@
+//! What a handler may ask for. Each call is an effect, performed in the order of the calls.
+//!
+//! ```text
+//!   Live ──force──▶ Parked     behind a force: effects wait as data until the disk is done
+//!     └──crash────▶ Dead       a crash fell here: nothing happens any more
+//!   Behind                     an earlier handler's grouped force is unfinished: records go to
+//!                              the log at once, everything else waits
+//! ```
+//!
+//! Nobody else runs at the instant of a handler, so a live effect may act at once; a list exists
+//! only behind a force. The observable order is the same as if all effects were listed first and
+//! then performed one by one, which is how to think of it: a crash may fall between any two.
+//! Collecting every effect in a list was rejected, for it costs a third of the engine's speed.
+//!
+//! By default the node is busy while it forces, like a thread blocked on fsync. With
+//! [`Ctx::force_grouped`] it goes on handling events; its memory then shows what is not yet
+//! durable, so all its later effects queue behind the unfinished force.
+
+use super::{
+    core::{Core, Effect, EffectOf, FORCING, Parked, Wait},
+    effects::After,
+    operations::Answer,
+    protocol::{Logged, Protocol, Step},
+};
+use crate::base::{
+    draws::{Purpose, below, name_word},
+    ids::{Lsn, NodeId, NodeSet, OpId, Topic},
+    quantity::Probability,
+    time::{Duration, Time},
+};
+use serde::{Deserialize, Serialize};
+
+/// How long a timer runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Delay {
+    /// Exactly this long on the node's clock.
+    Exactly(Duration),
+    /// Drawn evenly between the two.
+    Between(Duration, Duration),
+}
+
+impl From<Duration> for Delay {
+    fn from(span: Duration) -> Self {
+        Self::Exactly(span)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Live,
+    Behind,
+    Parked,
+    Dead,
+}
+
+/// A handler's hands. See the module for what order and crashes mean.
+pub struct Ctx<'a, P: Protocol> {
+    me: NodeId,
+    config: &'a P::Config,
+    core: &'a mut Core<P>,
+    mode: Mode,
+    effects_left: u32,
+    /// How many effects this handler has parked since its last force.
+    parked: u32,
+    force: Option<Forced>,
+    waits: Wait,
+}
+
+/// The force that a handler's later effects wait for.
+#[derive(Clone, Copy)]
+struct Forced {
+    upto: Lsn,
+    step: u16,
+    label: u16,
+}
+
+impl<'a, P: Protocol> Ctx<'a, P> {
+    pub(super) fn new(me: NodeId, config: &'a P::Config, core: &'a mut Core<P>) -> Self {
+        let cell = core.cell(me);
+        let mode = if cell.parked.is_empty() { Mode::Live } else { Mode::Behind };
+        let effects_left = cell.doom.map_or(u32::MAX, |doom| doom.effects_left);
+        Self { me, config, core, mode, effects_left, parked: 0, force: None, waits: Wait::Handler }
+    }
+
+    /// This node.
+    pub fn me(&self) -> NodeId {
+        self.me
+    }
+
+    /// The protocol's settings.
+    pub fn config(&self) -> &'a P::Config {
+        self.config
+    }
+
+    /// The node's own wall clock: skewed, drifting, sometimes set back.
+    pub fn now(&mut self) -> Time {
+        self.core.read_clock(self.me)
+    }
+
+    /// Sends a message. A message to oneself is a call: it arrives at once, cannot be lost, and is
+    /// counted apart.
+    #[inline]
+    pub fn send(&mut self, to: NodeId, message: impl Into<P::Message>) {
+        let message = message.into();
+        if self.live() {
+            let after = self.core.transmit(self.me, to, message);
+            self.go_on(after);
+        } else {
+            self.park(|| Effect::Send(to, message));
+        }
+    }
+
+    /// Sends a message to each of these nodes, lowest first.
+    pub fn broadcast(&mut self, to: NodeSet, message: &P::Message) {
+        for node in to.iter() {
+            self.send(node, message.clone());
+        }
+    }
+
+    /// Writes a record and waits until it is durable: what follows happens after that, and the
+    /// node takes no input until then. Where the scenario leaves the step out, the record is only
+    /// written.
+    #[must_use = "a record changes state by apply"]
+    pub fn force(&mut self, step: P::Step, record: impl Into<P::Record>) -> Logged<P::Record> {
+        self.force_for(step, record.into(), Wait::Node)
+    }
+
+    /// Like [`Ctx::force`], but the node goes on handling events while the disk works; forces that
+    /// wait share the next one.
+    #[must_use = "a record changes state by apply"]
+    pub fn force_grouped(
+        &mut self,
+        step: P::Step,
+        record: impl Into<P::Record>,
+    ) -> Logged<P::Record> {
+        self.force_for(step, record.into(), Wait::Handler)
+    }
+
+    fn force_for(&mut self, step: P::Step, record: P::Record, wait: Wait) -> Logged<P::Record> {
+        let index = step.index() as u16;
+        if self.core.setup.ablated >> index & 1 == 1 {
+            self.step(step);
+            return self.write(record);
+        }
+        if self.mode == Mode::Behind || self.live() {
+            match self.core.force(self.me, index, record.clone()) {
+                After::Waits(upto, label) => {
+                    self.wait_for(Forced { upto, step: index, label }, wait)
+                }
+                After::GoesOn | After::Crashes => self.mode = Mode::Dead,
+            }
+        } else {
+            self.park(|| Effect::Force(index, record.clone(), wait));
+        }
+        Logged::new(record)
+    }
+
+    /// Writes a record that becomes durable with the next force, if no crash comes first.
+    #[must_use = "a record changes state by apply"]
+    pub fn write(&mut self, record: impl Into<P::Record>) -> Logged<P::Record> {
+        let record = record.into();
+        if self.mode == Mode::Behind || self.live() {
+            self.core.write(self.me, record.clone());
+        } else {
+            self.park(|| Effect::Write(record.clone()));
+        }
+        Logged::new(record)
+    }
+
+    /// Replaces the whole log by one record that says the same, durably and at once.
+    #[must_use = "a record changes state by apply"]
+    pub fn checkpoint(&mut self, record: impl Into<P::Record>) -> Logged<P::Record> {
+        let record = record.into();
+        if self.live() {
+            self.core.checkpoint(self.me, record.clone());
+        } else {
+            self.park(|| Effect::Checkpoint(record.clone()));
+        }
+        Logged::new(record)
+    }
+
+    /// Marks a named step in the order of effects, and answers whether the scenario keeps it.
+    pub fn step(&mut self, step: P::Step) -> bool {
+        let index = step.index() as u16;
+        if self.mode == Mode::Behind || self.live() {
+            let after = self.core.mark(self.me, index);
+            self.go_on(after);
+        } else {
+            self.park(|| Effect::Mark(index));
+        }
+        self.core.setup.ablated >> index & 1 == 0
+    }
+
+    /// Wakes this node later, on its own clock. An equal timer that is set already is replaced.
+    #[inline]
+    pub fn set_timer(&mut self, delay: impl Into<Delay>, timer: impl Into<P::Timer>) {
+        let (delay, timer) = (delay.into(), timer.into());
+        if self.live() {
+            self.core.set_timer(self.me, delay, timer);
+        } else {
+            self.park(|| Effect::SetTimer(delay, timer));
+        }
+    }
+
+    /// Takes a timer back, if it is set.
+    pub fn cancel_timer(&mut self, timer: impl Into<P::Timer>) {
+        let timer = timer.into();
+        if self.live() {
+            self.core.cancel_timer(self.me, &timer);
+        } else {
+            self.park(|| Effect::CancelTimer(timer));
+        }
+    }
+
+    /// Answers a client.
+    pub fn reply(&mut self, op: OpId, answer: Answer) {
+        if self.live() {
+            self.core.reply(self.me, op, answer);
+        } else {
+            self.park(|| Effect::Reply(op, answer));
+        }
+    }
+
+    /// Tosses a coin of this node's, named by a label and a topic.
+    pub fn chance(&mut self, label: &str, topic: impl Into<Topic>, chance: Probability) -> bool {
+        chance.happens(self.drawn(label, topic.into()))
+    }
+
+    /// Chooses a number from 0 to `bound − 1` (at most 16 of them, so that all can be explored),
+    /// named by a label and a topic.
+    ///
+    /// # Panics
+    /// When `bound` is 0 or above 16.
+    pub fn choose(&mut self, label: &str, topic: impl Into<Topic>, bound: u64) -> u64 {
+        assert!((1..=16).contains(&bound), "a choice has 1 to 16 possibilities");
+        below(self.drawn(label, topic.into()), bound)
+    }
+
+    fn drawn(&mut self, label: &str, topic: Topic) -> u64 {
+        let name = self.core.names.endpoints[usize::from(self.me.0)];
+        let key = self.core.draws.key(Purpose::Node, [name, name_word(label), topic.0, 0]);
+        key.word(self.core.attempt(key), 0)
+    }
+
+    /// Whether the next effect acts at once. Counts down to a crash between two effects.
+    #[inline]
+    fn live(&mut self) -> bool {
+        match self.mode {
+            Mode::Live if self.effects_left == 0 => {
+                self.mode = Mode::Dead;
+                false
+            }
+            Mode::Live => {
+                self.effects_left -= 1;
+                true
+            }
+            Mode::Behind | Mode::Parked | Mode::Dead => false,
+        }
+    }
+
+    #[inline]
+    fn go_on(&mut self, after: After) {
+        if after == After::Crashes {
+            self.mode = Mode::Dead;
+        }
+    }
+
+    #[cold]
+    fn park(&mut self, effect: impl FnOnce() -> EffectOf<P>) {
+        if self.mode == Mode::Dead {
+            return;
+        }
+        self.mode = Mode::Parked;
+        self.parked += 1;
+        self.core.cell(self.me).held.push_back(effect());
+    }
+
+    fn wait_for(&mut self, force: Forced, wait: Wait) {
+        self.mode = Mode::Parked;
+        self.force = Some(force);
+        if wait == Wait::Node {
+            self.waits = Wait::Node;
+        }
+    }
+
+    /// The handler has returned: parks what waits, or lets the node die.
+    pub(super) fn finish(self) {
+        let Self { me, core, mode, effects_left, parked, force, waits, .. } = self;
+        let cell = core.cell(me);
+        if let Some(doom) = &mut cell.doom {
+            doom.effects_left = effects_left;
+        }
+        match mode {
+            Mode::Dead => core.die(me),
+            Mode::Live | Mode::Behind => core.end_handler(me),
+            Mode::Parked => match force {
+                Some(Forced { upto, step, label }) => {
+                    cell.parked.push_back(Parked { upto, effects: parked, step, label });
+                    if waits == Wait::Node {
+                        cell.busy |= FORCING;
+                    }
+                }
+                None => {
+                    let behind = cell.parked.back_mut();
+                    behind.expect("effects park only behind an unfinished force").effects += parked;
+                }
+            },
+        }
+    }
+}

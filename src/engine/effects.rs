@@ -1,0 +1,396 @@
+//! What each effect does to the world: send, force, write, mark, timer, reply.
+//!
+//! ```text
+//!   transmit ──▶ triggers ──▶ fate ──▶ Deliver × copies
+//!   force ──▶ append ──▶ flush … Durable ──▶ facts ──▶ the effects behind it, in order
+//! ```
+//!
+//! A handler's live effects and the effects held behind a force come through the same functions,
+//! so a crash can fall before a held one exactly as before a live one. Several forces that wait
+//! share one flush.
+
+use super::{
+    core::{Core, Effect, EffectOf, Envelope, Event, FORCING, Parked, Wait},
+    ctx::Delay,
+    faults::Watch,
+    inject::{Moment, Place, Twist},
+    log::Writing,
+    network::{Endpoint, Lost, Order},
+    operations::Answer,
+    protocol::Protocol,
+    trace::Kind,
+};
+use crate::base::{
+    digest::digest,
+    draws::{Purpose, below, name_word},
+    ids::{Lsn, NodeId, OpId, Topic},
+    queue::Class,
+    time::{Duration, Time},
+};
+
+/// What comes after an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// The next one.
+    GoesOn,
+    /// Nothing until the log is durable up to here; the label is the record's.
+    Waits(Lsn, u16),
+    /// Nothing: a fault struck the node.
+    Crashes,
+}
+
+impl<P: Protocol> Core<P> {
+    /// Sends a message.
+    #[inline]
+    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: P::Message) -> After {
+        let digest = digest(&message);
+        let label = self.catalog.messages.index(&digest);
+        let envelope = Envelope { from, to, label, digest: digest.fold.short(), message };
+        if from == to {
+            let role = self.role(from);
+            self.counters.message(role, label).local += 1;
+            self.put(self.now, Class::Delivery, Event::Deliver(envelope));
+            return After::GoesOn;
+        }
+        let mut twist = Twist::default();
+        let topic = P::topic(&envelope.message);
+        let watched = self.watched.hit(Watch::Send, label);
+        let place = Place { watch: Watch::Send, label, node: from, peer: Some(to), topic };
+        if watched && self.watch(Moment::Before, place, &mut twist) == After::Crashes {
+            return After::Crashes;
+        }
+        self.launch(envelope, topic, &twist);
+        if watched { self.watch(Moment::After, place, &mut twist) } else { After::GoesOn }
+    }
+
+    /// Decides a message's fate and puts it on its way.
+    #[inline]
+    fn launch(&mut self, envelope: Envelope<P::Message>, topic: Topic, twist: &Twist) {
+        let ends = (Endpoint::from(envelope.from), Endpoint::from(envelope.to));
+        let role = self.role(envelope.from);
+        let word = self.catalog.message_words[usize::from(envelope.label)];
+        let key = self.names.key(&self.draws, ends, word, topic.0);
+        let attempt = self.attempt(key);
+        let sent = self.note(Kind::Send, ends, envelope.label, envelope.digest, || {
+            format!("{:?}", envelope.message)
+        });
+        self.counters.message(role, envelope.label).sent += 1;
+        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        if let Some(why) = twist.lost.or(fate.lost) {
+            let handled = std::mem::replace(&mut self.cause, sent);
+            self.lose(&envelope, why);
+            self.cause = handled;
+            return;
+        }
+        for latency in fate.copy.into_iter().chain(fate.replay) {
+            self.counters.message(role, envelope.label).copied += 1;
+            let at = self.arrival(ends, latency);
+            self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
+        }
+        for copy in 0..u32::from(twist.copies) {
+            self.counters.message(role, envelope.label).copied += 1;
+            let latency = self.network.fate(ends.0, ends.1, key, attempt + copy + 1).latency;
+            let at = self.arrival(ends, latency);
+            self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
+        }
+        let at = self.arrival(ends, fate.latency + twist.delay);
+        self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
+    }
+
+    /// When a message with this latency arrives.
+    #[inline]
+    fn arrival(&mut self, (from, to): (Endpoint, Endpoint), mut latency: Duration) -> Time {
+        if let Some((factor, rule)) = self.network.slowness(from, to) {
+            latency = latency * u64::from(factor);
+            self.effect_of(rule);
+        }
+        let at = self.now + latency;
+        match self.network.order(from, to) {
+            Order::Independent => at,
+            Order::Fifo => self.network.in_order(from, to, at),
+        }
+    }
+
+    /// Appends a record and asks the disk for it.
+    pub(super) fn force(&mut self, node: NodeId, step: u16, record: P::Record) -> After {
+        if self.reach(node, step) == After::Crashes {
+            return After::Crashes;
+        }
+        let digest = digest(&record);
+        let label = self.catalog.records.index(&digest);
+        let place = Place { watch: Watch::Force, label, node, peer: None, topic: Topic::NONE };
+        if self.watched.hit(Watch::Force, label)
+            && self.watch(Moment::Before, place, &mut Twist::default()) == After::Crashes
+        {
+            return After::Crashes;
+        }
+        let role = self.role(node);
+        self.counters.record(role, label).forced += 1;
+        let end = Endpoint::from(node);
+        let event = self
+            .note(Kind::Force, (end, end), label, digest.fold.short(), || format!("{record:?}"));
+        let upto = self.cell(node).log.append(record, Writing::Forced, event);
+        self.flush(node);
+        After::Waits(upto, label)
+    }
+
+    /// Appends a record that nobody waits for.
+    pub(super) fn write(&mut self, node: NodeId, record: P::Record) {
+        let digest = digest(&record);
+        let label = self.catalog.records.index(&digest);
+        let role = self.role(node);
+        self.counters.record(role, label).unforced += 1;
+        let end = Endpoint::from(node);
+        let event = self
+            .note(Kind::Write, (end, end), label, digest.fold.short(), || format!("{record:?}"));
+        self.cell(node).log.append(record, Writing::Lazy, event);
+        self.state_facts(node);
+    }
+
+    /// Replaces the log by one record.
+    pub(super) fn checkpoint(&mut self, node: NodeId, record: P::Record) {
+        let digest = digest(&record);
+        let label = self.catalog.records.index(&digest);
+        let end = Endpoint::from(node);
+        let event = self.note(Kind::Write, (end, end), label, digest.fold.short(), || {
+            format!("checkpoint {record:?}")
+        });
+        self.cell(node).log.checkpoint(record, event);
+    }
+
+    /// Passes a named step that is no force.
+    pub(super) fn mark(&mut self, node: NodeId, step: u16) -> After {
+        if self.reach(node, step) == After::Crashes {
+            return After::Crashes;
+        }
+        if !self.watched.hit(Watch::Step, step) {
+            return After::GoesOn;
+        }
+        self.watch(Moment::After, Place::step(node, step), &mut Twist::default())
+    }
+
+    /// Reaches a named step: everything before it has happened. *After* a force is for later.
+    fn reach(&mut self, node: NodeId, step: u16) -> After {
+        self.counters.steps[usize::from(step)] += 1;
+        let end = Endpoint::from(node);
+        self.note(Kind::Step, (end, end), step, 0, String::new);
+        if !self.watched.hit(Watch::Step, step) {
+            return After::GoesOn;
+        }
+        self.watch(Moment::Before, Place::step(node, step), &mut Twist::default())
+    }
+
+    /// Asks the disk to make the log durable, unless it is at it already.
+    fn flush(&mut self, node: NodeId) {
+        if self.cell(node).flushing {
+            return; // The next flush takes all that wait.
+        }
+        self.counters.flushes += 1;
+        self.each_force(node);
+        let name = self.names.endpoints[usize::from(node.0)];
+        let key = self.draws.key(Purpose::Disk, [name, 0, 0, 0]);
+        let attempt = self.attempt(key);
+        let mut at = self.now + self.setup.force.sample(key.word(attempt, 0));
+        if let Some((until, rule)) = self.cell(node).stalled
+            && at < until
+        {
+            at = until;
+            self.effect_of(rule);
+        }
+        let cell = self.cell(node);
+        cell.flushing = true;
+        let (incarnation, upto) = (cell.incarnation, cell.log.end());
+        self.put(at, Class::Disk, Event::Durable { node, incarnation, upto });
+    }
+
+    /// A force has reached the disk: what waited for it goes on.
+    pub(super) fn durable(&mut self, node: NodeId, upto: Lsn) {
+        if let Some((rule, down)) = self.cell(node).failing.take() {
+            return self.fail_force(node, rule, down);
+        }
+        let cell = self.cell(node);
+        cell.log.harden(upto);
+        cell.flushing = false;
+        self.cause = self.note_at(node, Kind::Durable, u64::from(upto.0));
+        self.state_facts(node);
+        while let Some(&parked) = self.cell(node).parked.front() {
+            if parked.upto > upto {
+                break;
+            }
+            if self.passed(node, parked) == After::Crashes {
+                return self.die(node);
+            }
+            match self.release(node, parked.effects) {
+                After::GoesOn => _ = self.cell(node).parked.pop_front(),
+                After::Waits(..) => break,
+                After::Crashes => return self.die(node),
+            }
+        }
+        self.end_flush(node);
+    }
+
+    /// The triggers that wait for a force to be durable.
+    fn passed(&mut self, node: NodeId, parked: Parked) -> After {
+        let twist = &mut Twist::default();
+        if self.watched.hit(Watch::Step, parked.step)
+            && self.watch(Moment::After, Place::step(node, parked.step), twist) == After::Crashes
+        {
+            return After::Crashes;
+        }
+        let label = parked.label;
+        let place = Place { watch: Watch::Force, label, node, peer: None, topic: Topic::NONE };
+        if self.watched.hit(Watch::Force, label) {
+            return self.watch(Moment::After, place, twist);
+        }
+        After::GoesOn
+    }
+
+    /// Performs effects that were held, until one of them waits again.
+    fn release(&mut self, node: NodeId, effects: u32) -> After {
+        for performed in 1..=effects {
+            if self.doomed_now(node) {
+                return After::Crashes;
+            }
+            let effect = self.cell(node).held.pop_front();
+            let effect = effect.expect("as many effects are held as were counted");
+            let (after, step) = self.perform(node, effect);
+            match after {
+                After::GoesOn => {}
+                After::Crashes => return After::Crashes,
+                After::Waits(upto, label) => {
+                    let front = self.cell(node).parked.front_mut();
+                    *front.expect("what is released is parked in front") =
+                        Parked { upto, effects: effects - performed, step, label };
+                    return after;
+                }
+            }
+        }
+        After::GoesOn
+    }
+
+    /// Counts down to a crash between two held effects.
+    fn doomed_now(&mut self, node: NodeId) -> bool {
+        match &mut self.cell(node).doom {
+            Some(doom) if doom.effects_left == 0 => true,
+            Some(doom) => {
+                doom.effects_left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn perform(&mut self, node: NodeId, effect: EffectOf<P>) -> (After, u16) {
+        let after = match effect {
+            Effect::Send(to, message) => self.transmit(node, to, message),
+            Effect::Force(step, record, wait) => {
+                if wait == Wait::Node {
+                    self.cell(node).busy |= FORCING;
+                }
+                return (self.force(node, step, record), step);
+            }
+            Effect::Mark(step) => self.mark(node, step),
+            Effect::Write(record) => {
+                self.write(node, record);
+                After::GoesOn
+            }
+            Effect::Checkpoint(record) => {
+                self.checkpoint(node, record);
+                After::GoesOn
+            }
+            Effect::SetTimer(delay, timer) => {
+                self.set_timer(node, delay, timer);
+                After::GoesOn
+            }
+            Effect::CancelTimer(timer) => {
+                self.cancel_timer(node, &timer);
+                After::GoesOn
+            }
+            Effect::Reply(op, answer) => {
+                self.reply(node, op, answer);
+                After::GoesOn
+            }
+        };
+        (after, 0)
+    }
+
+    fn end_flush(&mut self, node: NodeId) {
+        let cell = self.cell(node);
+        if cell.parked.is_empty() {
+            cell.busy &= !FORCING;
+            return self.end_handler(node);
+        }
+        let waits = cell.parked.front().is_some_and(|parked| parked.upto > cell.log.durable());
+        if waits {
+            self.flush(node);
+        }
+    }
+
+    /// Sets a timer on the node's own clock.
+    #[inline]
+    pub(super) fn set_timer(&mut self, node: NodeId, delay: Delay, timer: P::Timer) {
+        self.cancel_timer(node, &timer);
+        let own = match delay {
+            Delay::Exactly(span) => span,
+            Delay::Between(least, most) => self.jitter(node, least, most, &timer),
+        };
+        let at = self.now + self.cell(node).clock.true_span(own);
+        let slot = self.put(at, Class::Timer, Event::Timer { node, timer: timer.clone() });
+        self.cell(node).timers.push((timer, Some(slot)));
+    }
+
+    #[cold]
+    fn jitter(
+        &mut self,
+        node: NodeId,
+        least: Duration,
+        most: Duration,
+        timer: &P::Timer,
+    ) -> Duration {
+        let name = self.names.endpoints[usize::from(node.0)];
+        let what = digest(timer).fold.short();
+        let key = self.draws.key(Purpose::Node, [name, name_word("timer"), what, 0]);
+        let word = key.word(self.attempt(key), 0);
+        let width = (most - least).as_nanos().saturating_add(1);
+        least + Duration::from_nanos(below(word, width))
+    }
+
+    #[inline]
+    pub(super) fn cancel_timer(&mut self, node: NodeId, timer: &P::Timer) {
+        let timers = &mut self.cell(node).timers;
+        if let Some(place) = timers.iter().position(|(set, _)| set == timer)
+            && let (_, Some(slot)) = timers.swap_remove(place)
+        {
+            self.cancel(slot);
+        }
+    }
+
+    /// Answers a client over its own link.
+    pub(super) fn reply(&mut self, node: NodeId, op: OpId, answer: Answer) {
+        let Some(entry) = self.history.get(op.0 as usize) else {
+            return; // A protocol may answer what nobody asked; nobody listens.
+        };
+        let client = self.catalog.client_end(entry.client);
+        let ends = (Endpoint::from(node), client);
+        let sent = self.note(Kind::Reply, ends, 0, u64::from(op.0), || format!("{op} {answer:?}"));
+        let key = self.names.key(&self.draws, ends, self.catalog.reply_word, u64::from(op.0));
+        let attempt = self.attempt(key);
+        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        if fate.lost.is_none() {
+            let at = self.now + fate.latency;
+            self.put_caused(at, Class::Client, Event::Answer { op, answer }, sent);
+        } else {
+            self.note(Kind::Lose(Lost::Dropped), ends, 0, u64::from(op.0), || op.to_string());
+        }
+    }
+
+    pub(super) fn read_clock(&mut self, node: NodeId) -> Time {
+        let now = self.now;
+        let cell = self.cell(node);
+        let shown = cell.clock.read(now);
+        if let Some(rule) = cell.clock.jumped_by.take() {
+            self.effect_of(rule);
+        }
+        shown
+    }
+}

@@ -1,0 +1,88 @@
+//! Facts: what records *mean*, in words that every checker understands.
+//!
+//! ```text
+//!   Record ──Protocol::facts──▶ Fact ──▶ checkers fold them one by one
+//! ```
+//!
+//! A checker that knew a protocol's records would serve one protocol; a checker that scanned all
+//! logs would cost more than the run. So a protocol translates each record once, when the record
+//! counts: a forced one when it is durable, an unforced one when it is written (the protocol says
+//! by the unforced write that it acts on it at once). After a crash the surviving log is
+//! translated again, so a checker sees what a node still knows as well as what it ever said.
+//!
+//! Limits: facts come from records only. What a node merely believes is not a fact.
+
+use crate::base::ids::{NodeSet, TxnId};
+
+/// How a transaction ends.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum Decision {
+    /// All of it happens.
+    Commit,
+    /// None of it happens.
+    Abort,
+}
+
+/// What a voter promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vote {
+    /// "I can commit, and will not abort on my own."
+    Yes,
+    /// "I have aborted."
+    No,
+}
+
+/// One thing that a record states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A participant voted on a transaction. A Yes leaves it in doubt until it has decided.
+    Voted(TxnId, Vote),
+    /// A node reached a decision.
+    Decided(TxnId, Decision),
+    /// The decision was taken because something did not answer in time.
+    TimedOut(TxnId),
+    /// The commit of this transaction rests on the Yes of exactly these nodes.
+    RestsOn(TxnId, NodeSet),
+    /// A node will remember a decided transaction until it can forget it.
+    Remembers(TxnId),
+    /// It has forgotten it.
+    Forgot(TxnId),
+    /// If the transaction commits, the node changes a value. Until then it is locked.
+    Stages {
+        /// The transaction.
+        txn: TxnId,
+        /// Which value.
+        key: u32,
+        /// What it is now.
+        before: i64,
+        /// What it will be.
+        after: i64,
+    },
+    /// An item was accepted, to be delivered.
+    Accepted(u64),
+    /// An item took effect at its receiver.
+    TookEffect(u64),
+}
+
+/// The facts of one record, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Facts(Vec<Fact>);
+
+impl Facts {
+    /// Adds a fact.
+    pub fn state(&mut self, fact: Fact) {
+        self.0.push(fact);
+    }
+
+    /// Takes the facts out and keeps the memory.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Fact> {
+        self.0.drain(..)
+    }
+
+    /// The facts so far.
+    pub fn as_slice(&self) -> &[Fact] {
+        &self.0
+    }
+}

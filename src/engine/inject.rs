@@ -1,0 +1,583 @@
+//! Faults carried out: triggers watched, victims drawn, budgets kept, effects counted.
+//!
+//! ```text
+//!   watch(Before │ After, place) ──▶ strike(rule) ──▶ crash · pause · cut · slow · jump …
+//!   Strike (scheduled, by time) ───▶      │
+//!                                         └─▶ refused, when a random rule would break too much
+//! ```
+//!
+//! A crash of the node whose handler is running cannot happen under its feet: it is written down as
+//! a *doom*, the handler's later effects come to nothing, and the node dies when it returns. A
+//! crash by time does the same to the node's next handler, at once or after some of its effects,
+//! because effects share one instant and no clock could ever fall between them.
+//!
+//! Everything here is cold: an event that no rule watches pays one load and one test.
+
+use super::{
+    core::{Core, DOWN, Doom, Event, PAUSED},
+    effects::After,
+    faults::{Budget, CutAt, DiskFate, Pattern, Span, Swarm, Victim, Watch, What, When},
+    network::{Cut, Endpoint, Lost, Slowness},
+    protocol::{Protocol, Tolerance},
+    signal,
+    trace::Kind,
+};
+use crate::base::{
+    draws::{Key, Purpose, below, name_word},
+    ids::{NodeId, NodeSet, Topic},
+    queue::Class,
+    sampler::Law,
+    time::{Duration, Time},
+};
+use std::sync::Arc;
+
+/// Which side of an event a trigger is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+/// An event that rules may watch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) watch: Watch,
+    pub(super) label: u16,
+    pub(super) node: NodeId,
+    pub(super) peer: Option<NodeId>,
+    pub(super) topic: Topic,
+}
+
+impl Place {
+    pub(super) fn step(node: NodeId, step: u16) -> Self {
+        Self { watch: Watch::Step, label: step, node, peer: None, topic: Topic::NONE }
+    }
+}
+
+/// What rules do to the message at hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Twist {
+    pub(super) lost: Option<Lost>,
+    pub(super) delay: Duration,
+    pub(super) copies: u16,
+}
+
+fn matches(pattern: &Pattern, place: Place) -> bool {
+    let among = |nodes: &[NodeId], node| nodes.is_empty() || nodes.contains(&node);
+    pattern.watch == place.watch
+        && pattern.label.is_none_or(|label| label == place.label)
+        && among(&pattern.nodes, place.node)
+        && (pattern.peers.is_empty()
+            || place.peer.is_some_and(|peer| pattern.peers.contains(&peer)))
+        && pattern.topic.is_none_or(|topic| topic == place.topic.0)
+}
+
+impl<P: Protocol> Core<P> {
+    /// Lets every rule that watches this place act on it.
+    #[cold]
+    pub(super) fn watch(&mut self, moment: Moment, place: Place, twist: &mut Twist) -> After {
+        let setup = Arc::clone(&self.setup);
+        let mut after = After::GoesOn;
+        for (rule, definition) in setup.rules.iter().enumerate() {
+            let strikes = match &definition.when {
+                When::Before(pattern, nth) if moment == Moment::Before => {
+                    matches(pattern, place) && self.is_nth(rule, *nth)
+                }
+                When::After(pattern, nth) if moment == Moment::After => {
+                    matches(pattern, place) && self.is_nth(rule, *nth)
+                }
+                When::EachMessage { chance, pattern } if moment == Moment::Before => {
+                    matches(pattern, place) && {
+                        let key = self.message_key(rule, place);
+                        self.arm(rule) && chance.happens(key.word(self.attempt(key), 0))
+                    }
+                }
+                _ => false,
+            };
+            if strikes && self.strike(rule as u16, Some(place.node), twist) == After::Crashes {
+                after = After::Crashes;
+            }
+        }
+        after
+    }
+
+    fn message_key(&self, rule: usize, place: Place) -> Key {
+        let end = |node: NodeId| self.names.endpoints[usize::from(node.0)];
+        let link = end(place.node) ^ place.peer.map_or(0, |peer| end(peer).rotate_left(23));
+        let label = self.catalog.message_words[usize::from(place.label)];
+        self.draws.key(Purpose::Faults, [self.rules[rule].word, link, label, place.topic.0])
+    }
+
+    /// Counts an occasion; false when the rule is off.
+    fn arm(&mut self, rule: usize) -> bool {
+        let state = &mut self.rules[rule];
+        state.counts.armed += u64::from(!state.off);
+        !state.off
+    }
+
+    fn is_nth(&mut self, rule: usize, nth: u32) -> bool {
+        let armed = self.arm(rule);
+        let state = &mut self.rules[rule];
+        state.seen += 1;
+        armed && state.seen == nth
+    }
+
+    /// A draw about the current strike of a rule.
+    fn draw(&self, rule: u16, what: &str) -> u64 {
+        let state = &self.rules[usize::from(rule)];
+        let nth = state.counts.fired + state.counts.refused;
+        let key = self.draws.key(Purpose::Faults, [state.word, name_word(what), nth, 0]);
+        key.word(0, 0)
+    }
+
+    fn span(&self, rule: u16, span: &Span) -> Option<Duration> {
+        match span {
+            Span::For(law) => Some(law.sample(self.draw(rule, "span"))),
+            Span::Forever => None,
+        }
+    }
+
+    fn victim(&self, rule: u16, victim: &Victim, actor: Option<NodeId>) -> NodeId {
+        match victim {
+            Victim::Actor => actor.expect("only a triggered rule names the actor"),
+            Victim::OneOf(nodes) => {
+                nodes[below(self.draw(rule, "who"), nodes.len() as u64) as usize]
+            }
+        }
+    }
+
+    /// Counts a difference that a rule made.
+    pub(super) fn effect_of(&mut self, rule: u16) {
+        let counts = &mut self.rules[usize::from(rule)].counts;
+        counts.effects += 1;
+        if counts.effects == 1 {
+            let event = self.trace.latest();
+            self.signal(event, signal::What::Disturbed);
+        }
+    }
+
+    /// Carries a rule out. `actor` is the node at which a trigger fired; if that node is to crash,
+    /// the answer says so and the caller lets it die.
+    pub(super) fn strike(&mut self, rule: u16, actor: Option<NodeId>, twist: &mut Twist) -> After {
+        let setup = Arc::clone(&self.setup);
+        let definition = &setup.rules[usize::from(rule)];
+        if self.rules[usize::from(rule)].off {
+            return After::GoesOn;
+        }
+        if definition.when.is_random() && self.exceeds_budget(rule, &definition.what, actor) {
+            self.rules[usize::from(rule)].counts.refused += 1;
+            let nowhere = (Endpoint::default(), Endpoint::default());
+            self.note(Kind::Refuse, nowhere, rule, 0, || definition.id.clone());
+            return After::GoesOn;
+        }
+        let after = self.inflict(rule, &definition.what, actor, twist);
+        self.rules[usize::from(rule)].counts.fired += 1;
+        after
+    }
+
+    fn inflict(
+        &mut self,
+        rule: u16,
+        what: &What,
+        actor: Option<NodeId>,
+        twist: &mut Twist,
+    ) -> After {
+        match what {
+            What::Crash { node, down, cut, disk } => {
+                let down = self.span(rule, down);
+                let doom = Doom {
+                    rule,
+                    effects_left: 0,
+                    at_end: true,
+                    down,
+                    wipe: *disk == DiskFate::Wipe,
+                };
+                return self.doom(self.victim(rule, node, actor), actor, doom, *cut);
+            }
+            What::Pause { node, span } => self.pause(rule, self.victim(rule, node, actor), span),
+            What::Slow { node, span, service } => {
+                self.slow(rule, self.victim(rule, node, actor), span, *service);
+            }
+            What::StallDisk { node, span } => {
+                let node = self.victim(rule, node, actor);
+                let until = self.span(rule, span).map_or(Time::MAX, |span| self.now + span);
+                self.cell(node).stalled = Some((until, rule));
+                self.disturb(node, rule);
+            }
+            What::FailForce { node, down } => {
+                let node = self.victim(rule, node, actor);
+                let down = self.span(rule, down);
+                self.cell(node).failing = Some((rule, down));
+                self.disturb(node, rule);
+            }
+            What::Cut { groups, span, direction, held } => {
+                self.cut(rule, span, |id, until| Cut {
+                    id,
+                    rule,
+                    groups: groups.clone(),
+                    direction: *direction,
+                    held: *held,
+                    until,
+                });
+            }
+            What::SlowLink { from, to, factor, span } => {
+                self.slow_link(rule, from, to, *factor, span);
+            }
+            What::JumpClock { node, by } => {
+                let node = self.victim(rule, node, actor);
+                self.cell(node).clock.jump(*by, rule);
+                self.disturb(node, rule);
+            }
+            What::Lose => {
+                twist.lost = Some(Lost::Dropped);
+                self.effect_of(rule);
+            }
+            What::Delay(law) => {
+                twist.delay = twist.delay + law.sample(self.draw(rule, "delay"));
+                self.effect_of(rule);
+            }
+            What::Duplicate(copies) => {
+                twist.copies += copies;
+                self.effect_of(rule);
+            }
+        }
+        After::GoesOn
+    }
+
+    fn disturb(&mut self, node: NodeId, rule: u16) {
+        let setup = Arc::clone(&self.setup);
+        let end = Endpoint::from(node);
+        self.note(Kind::Disturb, (end, end), rule, 0, || {
+            let rule = &setup.rules[usize::from(rule)];
+            format!("{} ({})", rule.what.class(), rule.id)
+        });
+    }
+
+    /// Decides where a crash falls.
+    fn doom(&mut self, node: NodeId, actor: Option<NodeId>, mut doom: Doom, cut: CutAt) -> After {
+        if self.cell(node).is_down() {
+            return After::GoesOn; // It fired, and had no effect.
+        }
+        if actor == Some(node) {
+            self.cell(node).doom = Some(doom);
+            return After::Crashes;
+        }
+        let word = self.draw(doom.rule, "cut");
+        if actor.is_none() && cut == CutAt::Anywhere && word >> 63 == 1 {
+            const EFFECTS_MAX: u64 = 6;
+            doom.effects_left = below(word << 1, EFFECTS_MAX) as u32;
+            self.cell(node).doom = Some(doom);
+            return After::GoesOn;
+        }
+        self.crash(node, doom);
+        After::GoesOn
+    }
+
+    /// A node whose doom was written down dies now.
+    pub(super) fn die(&mut self, node: NodeId) {
+        let doom = self.cell(node).doom.take().expect("only a doomed node dies");
+        self.counters.nodes.cut_handlers += 1;
+        self.crash(node, doom);
+    }
+
+    /// After a handler and all that it parked: a doom that found no effect to fall between falls
+    /// now; one that was drawn for this handler alone is lifted.
+    pub(super) fn end_handler(&mut self, node: NodeId) {
+        match self.cell(node).doom.take() {
+            Some(doom) if doom.at_end => self.crash(node, doom),
+            _ => {}
+        }
+    }
+
+    /// Memory gone, timers gone, a prefix of the unsynced log kept; what was sent lives on.
+    pub(super) fn crash(&mut self, node: NodeId, doom: Doom) {
+        let name = self.names.endpoints[usize::from(node.0)];
+        let incarnation = u64::from(self.cell(node).incarnation);
+        let key = self.draws.key(Purpose::Disk, [name, 1, incarnation, 0]);
+        let forcing = !self.cell(node).parked.is_empty();
+        self.forget(node);
+        let cell = self.cell(node);
+        let remains = cell.log.crash(key.word(0, 0));
+        if doom.wipe {
+            cell.log.clear();
+            self.wiped += 1;
+        }
+        let counts = &mut self.counters.nodes;
+        counts.crashes += 1;
+        counts.during_force += u64::from(forcing);
+        counts.records_lost += u64::from(remains.lost);
+        counts.records_kept += u64::from(remains.kept);
+        self.cause = self.note_at(node, Kind::Crash, u64::from(doom.rule));
+        self.effect_of(doom.rule);
+        self.signal(self.cause, signal::What::Crashed(node));
+        if let Some(down) = doom.down {
+            let incarnation = self.cell(node).incarnation;
+            self.put(self.now + down, Class::Fault, Event::Boot { node, incarnation });
+        }
+    }
+
+    /// Drops everything that a crash takes.
+    fn forget(&mut self, node: NodeId) {
+        let cell = self.cell(node);
+        cell.incarnation += 1;
+        cell.busy = DOWN;
+        (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
+        cell.parked.clear();
+        cell.held.clear();
+        let mut timers = std::mem::take(&mut cell.timers);
+        timers.drain(..).filter_map(|(_, slot)| slot).for_each(|slot| self.cancel(slot));
+        self.cell(node).timers = timers;
+        let serving = self.cell(node).serving.take();
+        let mut inbox = std::mem::take(&mut self.cell(node).inbox);
+        for waiting in serving.into_iter().chain(inbox.drain(..)) {
+            if let Event::Deliver(envelope) = waiting.event {
+                self.lose(&envelope, Lost::Dead);
+            }
+        }
+        self.cell(node).inbox = inbox;
+    }
+
+    /// A force failed, and the node stops: what it believes about its log is no longer true.
+    pub(super) fn fail_force(&mut self, node: NodeId, rule: u16, down: Option<Duration>) {
+        self.crash(node, Doom { rule, effects_left: 0, at_end: true, down, wipe: false });
+    }
+
+    fn pause(&mut self, rule: u16, node: NodeId, span: &Span) {
+        if self.cell(node).busy & (DOWN | PAUSED) != 0 {
+            return;
+        }
+        let until = self.span(rule, span);
+        let cell = self.cell(node);
+        cell.busy |= PAUSED;
+        cell.paused_by = Some(rule);
+        cell.ticket += 1;
+        let ticket = cell.ticket;
+        self.note_at(node, Kind::Pause, u64::from(rule));
+        if let Some(span) = until {
+            self.put(self.now + span, Class::Fault, Event::Resume { node, ticket });
+        }
+    }
+
+    fn slow(&mut self, rule: u16, node: NodeId, span: &Span, service: Duration) {
+        let until = self.span(rule, span);
+        let cell = self.cell(node);
+        cell.slowed = Some((service, rule));
+        cell.ticket += 1;
+        let ticket = cell.ticket;
+        self.disturb(node, rule);
+        if let Some(span) = until {
+            self.put(self.now + span, Class::Fault, Event::EndSlow { node, ticket });
+        }
+    }
+
+    fn cut(&mut self, rule: u16, span: &Span, make: impl FnOnce(u32, Time) -> Cut) {
+        self.next_disturbance += 1;
+        let id = self.next_disturbance;
+        let until = self.span(rule, span).map_or(Time::MAX, |span| self.now + span);
+        self.network.cuts.push(make(id, until));
+        let nowhere = (Endpoint::default(), Endpoint::default());
+        let setup = Arc::clone(&self.setup);
+        self.note(Kind::Cut, nowhere, rule, u64::from(id), || {
+            setup.rules[usize::from(rule)].id.clone()
+        });
+        if until < Time::MAX {
+            self.put(until, Class::Fault, Event::EndCut(id));
+        }
+    }
+
+    fn slow_link(&mut self, rule: u16, from: &[NodeId], to: &[NodeId], factor: u32, span: &Span) {
+        self.next_disturbance += 1;
+        let id = self.next_disturbance;
+        let ends = |nodes: &[NodeId]| nodes.iter().copied().map(Endpoint::from).collect();
+        let until = self.span(rule, span);
+        self.network.slow.push(Slowness { id, rule, from: ends(from), to: ends(to), factor });
+        if let Some(span) = until {
+            self.put(self.now + span, Class::Fault, Event::EndSlowLink(id));
+        }
+    }
+
+    /// Rules that strike at forces.
+    pub(super) fn each_force(&mut self, node: NodeId) {
+        if self.setup.rules.is_empty() {
+            return;
+        }
+        let setup = Arc::clone(&self.setup);
+        for (rule, definition) in setup.rules.iter().enumerate() {
+            let When::EachForce { chance, nodes } = &definition.when else { continue };
+            if !(nodes.is_empty() || nodes.contains(&node)) || !self.arm(rule) {
+                continue;
+            }
+            let name = self.names.endpoints[usize::from(node.0)];
+            let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, 0, 0]);
+            if chance.happens(key.word(self.attempt(key), 0)) {
+                self.strike(rule as u16, Some(node), &mut Twist::default());
+            }
+        }
+    }
+
+    /// Rules that strike at effects: draws, for the handler about to run, after how many effects it
+    /// is cut. `what` names the handler's event.
+    pub(super) fn each_effect(&mut self, node: NodeId, what: [u64; 2]) {
+        let setup = Arc::clone(&self.setup);
+        for (rule, definition) in setup.rules.iter().enumerate() {
+            let When::EachEffect { chance, nodes } = &definition.when else { continue };
+            if !(nodes.is_empty() || nodes.contains(&node)) || !self.arm(rule) {
+                continue;
+            }
+            if self.cell(node).doom.is_some() || self.cell(node).is_down() {
+                continue;
+            }
+            const EFFECTS_MAX: u32 = 32;
+            let name = self.names.endpoints[usize::from(node.0)];
+            let word = self.rules[rule].word;
+            let key = self.draws.key(Purpose::Faults, [word, name, what[0], what[1]]);
+            let first = self.attempt(key) * (EFFECTS_MAX / 8);
+            let cut = (0..EFFECTS_MAX).find(|i| chance.happens(key.word(first + i / 8, i % 8)));
+            if let Some(effects_left) = cut {
+                self.doom_handler(rule as u16, node, &definition.what, effects_left);
+            }
+        }
+    }
+
+    fn doom_handler(&mut self, rule: u16, node: NodeId, what: &What, effects_left: u32) {
+        let What::Crash { down, disk, .. } = what else { return };
+        if self.exceeds_budget(rule, what, Some(node)) {
+            self.rules[usize::from(rule)].counts.refused += 1;
+            return;
+        }
+        let down = self.span(rule, down);
+        let wipe = *disk == DiskFate::Wipe;
+        self.cell(node).doom = Some(Doom { rule, effects_left, at_end: false, down, wipe });
+        self.rules[usize::from(rule)].counts.fired += 1;
+    }
+
+    /// Whether a random fault would break more than the protocol claims to survive.
+    fn exceeds_budget(&self, rule: u16, what: &What, actor: Option<NodeId>) -> bool {
+        let Budget::Enforce(tolerance) = self.setup.budget else { return false };
+        let Tolerance { unavailable_max, amnesia_max } = tolerance;
+        let (hit, wipes) = match what {
+            What::Crash { node, disk, .. } => {
+                (NodeSet::of(self.victim(rule, node, actor)), u16::from(*disk == DiskFate::Wipe))
+            }
+            What::Pause { node, .. } | What::FailForce { node, .. } => {
+                (NodeSet::of(self.victim(rule, node, actor)), 0)
+            }
+            What::Cut { groups, .. } => (self.minority(groups), 0),
+            _ => return false,
+        };
+        let broken = self.unavailable().union(hit).len();
+        broken > u32::from(unavailable_max) || self.wiped + wipes > amnesia_max && wipes > 0
+    }
+
+    /// Nodes that are down, about to be, paused, or cut off from the larger side.
+    fn unavailable(&self) -> NodeSet {
+        let broken = |cell: &super::core::CellOf<P>| {
+            cell.busy & (DOWN | PAUSED) != 0 || cell.doom.is_some_and(|doom| doom.at_end)
+        };
+        let nodes = self.cells.iter().enumerate().filter(|(_, cell)| broken(cell));
+        let down: NodeSet = nodes.map(|(node, _)| NodeId(node as u16)).collect();
+        self.network.cuts.iter().fold(down, |set, cut| set.union(self.minority(&cut.groups)))
+    }
+
+    /// The nodes outside the largest group.
+    fn minority(&self, groups: &[u8]) -> NodeSet {
+        let nodes = &groups[..groups.len().min(self.cells.len())];
+        let size = |group: u8| nodes.iter().filter(|&&member| member == group).count();
+        let largest = nodes.iter().copied().max_by_key(|&group| (size(group), u8::MAX - group));
+        let outside =
+            nodes.iter().enumerate().filter(|&(_, &g)| Some(g) != largest && g != u8::MAX);
+        outside.map(|(node, _)| NodeId(node as u16)).collect()
+    }
+
+    /// Turns whole classes off for this seed, and schedules what strikes by the clock.
+    pub(super) fn schedule_rules(&mut self) {
+        self.draw_swarm();
+        let setup = Arc::clone(&self.setup);
+        for (rule, definition) in setup.rules.iter().enumerate() {
+            let word = self.rules[rule].word;
+            let key = self.draws.key(Purpose::Faults, [word, name_word("when"), 0, 0]);
+            match &definition.when {
+                When::At(at) => self.schedule(rule, *at),
+                When::Times { count, within } => {
+                    let times =
+                        count.0 + below(key.word(0, 0), u64::from(count.1 - count.0) + 1) as u16;
+                    let width = (within.1 - within.0).as_nanos().saturating_add(1);
+                    for strike in 1..=u32::from(times) {
+                        let after = Duration::from_nanos(below(key.word(strike, 0), width));
+                        self.schedule(rule, within.0 + after);
+                    }
+                }
+                When::Poisson { mean, within } => self.schedule_poisson(rule, key, *mean, *within),
+                _ => {}
+            }
+        }
+    }
+
+    fn schedule_poisson(&mut self, rule: usize, key: Key, mean: Duration, within: (Time, Time)) {
+        let law = Law::Exponential { floor: Duration::ZERO, mean };
+        let pause = law.compile().expect("a positive mean was asked for when the file was read");
+        let mut at = within.0;
+        for strike in 0..10_000 {
+            at = at + pause.sample(key.word(strike, 0));
+            if at > within.1 {
+                return;
+            }
+            self.schedule(rule, at);
+        }
+    }
+
+    fn schedule(&mut self, rule: usize, at: Time) {
+        if self.rules[rule].off {
+            return;
+        }
+        self.rules[rule].counts.armed += 1;
+        self.put(at, Class::Fault, Event::Strike(rule as u16));
+    }
+
+    fn draw_swarm(&mut self) {
+        if self.setup.swarm == Swarm::Off {
+            return;
+        }
+        let mode = self.draws.key(Purpose::Swarm, [name_word("mode"), 0, 0, 0]).word(0, 0);
+        let draws = self.draws.clone();
+        let keeps = |class: &str| match below(mode, 10) {
+            0 => false,
+            1 => true,
+            _ => draws.key(Purpose::Swarm, [name_word(class), 0, 0, 0]).word(0, 0) >> 63 == 0,
+        };
+        let setup = Arc::clone(&self.setup);
+        for (rule, definition) in setup.rules.iter().enumerate() {
+            let random = definition.when.is_random();
+            self.rules[rule].off = random && !keeps(definition.what.class());
+        }
+        self.network.lossy = keeps("loss");
+        self.network.duplicating = keeps("duplication");
+    }
+
+    /// The end of a cut or of slow links.
+    pub(super) fn mend(&mut self, id: u32) {
+        let before = self.network.cuts.len();
+        self.network.cuts.retain(|cut| cut.id != id);
+        self.network.slow.retain(|slow| slow.id != id);
+        if self.network.cuts.len() < before {
+            let nowhere = (Endpoint::default(), Endpoint::default());
+            self.note(Kind::Mend, nowhere, 0, u64::from(id), String::new);
+        }
+    }
+
+    /// Faults are over: no rule strikes any more, and the core is repaired. The rest stays broken,
+    /// for healing everything hides livelocks. Returns the nodes to boot.
+    pub(super) fn heal(&mut self, core: NodeSet) -> Vec<NodeId> {
+        self.healed = true;
+        self.rules.iter_mut().for_each(|rule| rule.off = true);
+        self.network.healed = core;
+        let nowhere = (Endpoint::default(), Endpoint::default());
+        self.cause = self.note(Kind::Heal, nowhere, 0, 0, || format!("{core:?}"));
+        self.signal(self.cause, signal::What::Healed);
+        for node in core.iter() {
+            let cell = self.cell(node);
+            (cell.doom, cell.slowed, cell.stalled, cell.failing) = (None, None, None, None);
+        }
+        core.iter().filter(|&node| self.cell(node).is_down()).collect()
+    }
+}

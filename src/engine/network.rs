@@ -1,0 +1,306 @@
+//! The network: what becomes of a message, decided by its name when it is sent.
+//!
+//! ```text
+//!   send ──▶ Fate { lost │ copies, each with its own latency }      by (link, label, topic, attempt)
+//!   arrival ──▶ is the link cut now? ──▶ deliver, hold or drop
+//! ```
+//!
+//! Loss, copies and latency are drawn at the send; whether the link is up is asked at arrival, so
+//! a partition also stops what was under way. Reordering needs no rule of its own: latencies are
+//! independent unless the link is FIFO. A message queue per link was rejected; a cut is a flag
+//! that arrivals look at, never a search through pending messages.
+//!
+//! Links have one default law and a short sorted list of exceptions, because a dense table would
+//! be a hundred million entries at ten thousand nodes. Bandwidth and connections come with the
+//! first pattern that needs them.
+
+use crate::base::{
+    draws::{Draws, Key, Purpose},
+    ids::{NodeId, NodeSet},
+    quantity::Probability,
+    sampler::Sampler,
+    time::{Duration, Time},
+};
+
+/// An end of a link: the nodes come first, then the clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Endpoint(pub u16);
+
+impl From<NodeId> for Endpoint {
+    fn from(node: NodeId) -> Self {
+        Self(node.0)
+    }
+}
+
+/// The law of one directed link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// How long a message travels.
+    pub latency: Sampler,
+    /// How likely it is lost.
+    pub loss: Probability,
+    /// How likely it arrives twice.
+    pub duplication: Probability,
+    /// How likely the frame check finds it damaged, and the receiver drops it.
+    pub corruption: Probability,
+    /// How likely it arrives once more, long after.
+    pub replay: Probability,
+    /// How long after, for a replay.
+    pub replay_after: Sampler,
+    /// Whether messages of this link keep their order.
+    pub order: Order,
+}
+
+/// Whether messages on a link may overtake each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Each on its own.
+    #[default]
+    Independent,
+    /// Never before an earlier one.
+    Fifo,
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The link lost it.
+    Dropped,
+    /// The frame check found it damaged.
+    Corrupt,
+    /// The link was cut when it arrived.
+    Cut,
+    /// Its receiver was down, or went down before handling it.
+    Dead,
+    /// Its receiver's queue was full.
+    Overflow,
+}
+
+/// What was drawn for one message. Words 0 to 6 of the message's key are used, whatever the
+/// settings: switching loss on moves no latency.
+#[derive(Clone, Copy, Debug)]
+pub struct Fate {
+    /// Lost, and how; `None` when it travels.
+    pub lost: Option<Lost>,
+    /// How long it travels.
+    pub latency: Duration,
+    /// How long its second copy travels, if it has one.
+    pub copy: Option<Duration>,
+    /// How long until it is replayed, if it is.
+    pub replay: Option<Duration>,
+}
+
+/// A cut between groups of endpoints, in force until it ends.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    /// Which cut, for its end.
+    pub id: u32,
+    /// The rule that made it.
+    pub rule: u16,
+    /// The group of each endpoint; `u8::MAX` belongs to none and reaches everyone.
+    pub groups: Vec<u8>,
+    /// Which ways are closed.
+    pub direction: Direction,
+    /// What becomes of messages that arrive at the cut.
+    pub held: Held,
+    /// When it ends.
+    pub until: Time,
+}
+
+/// Which ways a cut closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Between any two groups.
+    Both,
+    /// From the first group to the others, but not back.
+    OneWay,
+}
+
+/// What becomes of a message that arrives at a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Held {
+    /// It is lost.
+    #[default]
+    Drop,
+    /// It arrives when the cut ends: the nastier choice.
+    Hold,
+}
+
+/// Links slowed down for a while.
+#[derive(Clone, Debug)]
+pub struct Slowness {
+    /// Which slowness, for its end.
+    pub id: u32,
+    /// The rule that made it.
+    pub rule: u16,
+    /// From these endpoints; empty for all.
+    pub from: Vec<Endpoint>,
+    /// To these; empty for all.
+    pub to: Vec<Endpoint>,
+    /// How many times as long a message travels.
+    pub factor: u32,
+}
+
+/// All links, and what is wrong with them at the moment.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The law of links between nodes without one of their own.
+    pub(super) default: Link,
+    /// The law of links between clients and nodes.
+    pub(super) client: Link,
+    /// Laws of single links, sorted.
+    pub(super) exceptions: Vec<((Endpoint, Endpoint), Link)>,
+    pub(super) nodes: u16,
+    pub(super) cuts: Vec<Cut>,
+    pub(super) slow: Vec<Slowness>,
+    /// Nodes repaired by the healing phase: no cut stands between them.
+    pub(super) healed: NodeSet,
+    /// When the latest message of a FIFO link arrives, sorted by link.
+    latest: Vec<((Endpoint, Endpoint), Time)>,
+    /// Whether a seed's swarm has lossy and duplicating links at all.
+    pub(super) lossy: bool,
+    pub(super) duplicating: bool,
+}
+
+impl Network {
+    /// A network of `nodes` nodes.
+    pub fn new(
+        nodes: u16,
+        default: Link,
+        client: Link,
+        mut exceptions: Vec<((Endpoint, Endpoint), Link)>,
+    ) -> Self {
+        exceptions.sort_by_key(|exception| exception.0);
+        Self {
+            default,
+            client,
+            exceptions,
+            nodes,
+            cuts: Vec::new(),
+            slow: Vec::new(),
+            healed: NodeSet::EMPTY,
+            latest: Vec::new(),
+            lossy: true,
+            duplicating: true,
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.cuts.clear();
+        self.slow.clear();
+        self.healed = NodeSet::EMPTY;
+        self.latest.clear();
+        (self.lossy, self.duplicating) = (true, true);
+    }
+
+    /// The law of a link.
+    #[inline]
+    fn link(&self, from: Endpoint, to: Endpoint) -> &Link {
+        if from.0 >= self.nodes || to.0 >= self.nodes {
+            return &self.client;
+        }
+        if self.exceptions.is_empty() {
+            return &self.default;
+        }
+        match self.exceptions.binary_search_by_key(&(from, to), |exception| exception.0) {
+            Ok(found) => &self.exceptions[found].1,
+            Err(_) => &self.default,
+        }
+    }
+
+    /// Draws what becomes of a message.
+    #[inline]
+    pub(super) fn fate(&self, from: Endpoint, to: Endpoint, key: Key, attempt: u32) -> Fate {
+        let link = self.link(from, to);
+        let happens = |on: bool, chance: Probability, word: u32| {
+            on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
+        };
+        let lost = if happens(self.lossy, link.loss, 1) {
+            Some(Lost::Dropped)
+        } else if happens(true, link.corruption, 4) {
+            Some(Lost::Corrupt)
+        } else {
+            None
+        };
+        let copy = happens(self.duplicating, link.duplication, 2)
+            .then(|| link.latency.sample(key.word(attempt, 3)));
+        let replay = happens(self.duplicating, link.replay, 5)
+            .then(|| link.replay_after.sample(key.word(attempt, 6)));
+        Fate { lost, latency: link.latency.sample(key.word(attempt, 0)), copy, replay }
+    }
+
+    /// Whether messages of a link keep their order.
+    pub(super) fn order(&self, from: Endpoint, to: Endpoint) -> Order {
+        self.link(from, to).order
+    }
+
+    /// When a message of a FIFO link may arrive: not before the latest one so far.
+    pub(super) fn in_order(&mut self, from: Endpoint, to: Endpoint, at: Time) -> Time {
+        match self.latest.binary_search_by_key(&(from, to), |entry| entry.0) {
+            Ok(found) => {
+                let latest = &mut self.latest[found].1;
+                *latest = at.max(*latest);
+                *latest
+            }
+            Err(place) => {
+                self.latest.insert(place, ((from, to), at));
+                at
+            }
+        }
+    }
+
+    /// How many times as long a message travels now, and the rule to thank for it.
+    pub(super) fn slowness(&self, from: Endpoint, to: Endpoint) -> Option<(u32, u16)> {
+        let concerns = |ends: &[Endpoint], end| ends.is_empty() || ends.contains(&end);
+        let slow = self.slow.iter().find(|s| concerns(&s.from, from) && concerns(&s.to, to))?;
+        (!self.both_healed(from, to)).then_some((slow.factor, slow.rule))
+    }
+
+    fn both_healed(&self, from: Endpoint, to: Endpoint) -> bool {
+        let healed = |end: Endpoint| end.0 >= self.nodes || self.healed.contains(NodeId(end.0));
+        !self.healed.is_empty() && healed(from) && healed(to)
+    }
+
+    /// The cut that stands between two endpoints, if any.
+    #[inline]
+    pub(super) fn cut_between(&self, from: Endpoint, to: Endpoint) -> Option<&Cut> {
+        if self.cuts.is_empty() {
+            return None;
+        }
+        self.cuts.iter().find(|cut| cut.stops(from, to)).filter(|_| !self.both_healed(from, to))
+    }
+}
+
+impl Cut {
+    fn stops(&self, from: Endpoint, to: Endpoint) -> bool {
+        let group = |end: Endpoint| self.groups.get(usize::from(end.0)).copied().unwrap_or(u8::MAX);
+        let (from, to) = (group(from), group(to));
+        match self.direction {
+            _ if from == u8::MAX || to == u8::MAX || from == to => false,
+            Direction::Both => true,
+            Direction::OneWay => from == 0,
+        }
+    }
+}
+
+/// Names of draws: one word per endpoint, so that adding a node moves none of them.
+#[derive(Clone, Debug)]
+pub(super) struct LinkNames {
+    pub(super) endpoints: Vec<u64>,
+}
+
+impl LinkNames {
+    /// The key of a message's fate.
+    #[inline]
+    pub(super) fn key(
+        &self,
+        draws: &Draws,
+        (from, to): (Endpoint, Endpoint),
+        label: u64,
+        topic: u64,
+    ) -> Key {
+        let (from, to) = (self.endpoints[usize::from(from.0)], self.endpoints[usize::from(to.0)]);
+        draws.key(Purpose::Network, [from, to, label, topic])
+    }
+}
