@@ -2,4 +2,5 @@
 pub mod base;
 pub mod checkers;
 pub mod engine;
+pub mod protocols;
 pub mod scenario;
