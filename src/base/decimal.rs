@@ -58,13 +58,17 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The size of `unit`, or an error that lists what was allowed.
-    pub(crate) fn size_of_unit(&self, text: &str, unit: &str) -> Result<u64, QuantityError> {
+    /// The name and size of `unit`, or an error that lists what was allowed.
+    pub(crate) fn unit(
+        &self,
+        text: &str,
+        unit: &str,
+    ) -> Result<(&'static str, u64), QuantityError> {
         if unit.is_empty() {
             return Err(self.missing_unit(text));
         }
         let known = self.units.iter().find(|(name, _)| *name == unit);
-        known.map(|(_, size)| *size).ok_or_else(|| self.unknown_unit(text, unit))
+        known.copied().ok_or_else(|| self.unknown_unit(text, unit))
     }
 
     /// The text has a number and nothing behind it.
@@ -158,13 +162,25 @@ impl<'a> Decimal<'a> {
         Ok(Self { sign, digits, decimals: fraction.len() as u32, unit })
     }
 
-    /// The unsigned value times `scale`; `None` when that does not fit, `Some(None)` when it is
-    /// not a whole number.
-    pub(crate) fn to_integer(&self, scale: u64) -> Option<Option<u128>> {
-        let product = self.digits.checked_mul(u128::from(scale))?;
+    /// The unsigned value times `scale`.
+    pub(crate) fn scaled(&self, scale: u64) -> Scaled {
         let divisor = 10_u128.pow(self.decimals);
-        Some(product.is_multiple_of(divisor).then_some(product / divisor))
+        match self.digits.checked_mul(u128::from(scale)) {
+            None => Scaled::TooLarge,
+            Some(product) if product.is_multiple_of(divisor) => Scaled::Whole(product / divisor),
+            Some(_) => Scaled::Broken,
+        }
     }
+}
+
+/// A number counted in smaller units.
+pub(crate) enum Scaled {
+    /// That many of them, exactly.
+    Whole(u128),
+    /// Not a whole number of them.
+    Broken,
+    /// Beyond 128 bits.
+    TooLarge,
 }
 
 fn split_digits(text: &str) -> (&str, &str) {

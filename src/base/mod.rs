@@ -1,8 +1,8 @@
 //! The vocabulary under everything else: time, quantities, small tables, random laws.
 //!
 //! ```text
-//!   decimal ──▶ time ──▶ quantity
-//!                 └────▶ sampler
+//!   decimal ──▶ time ──▶ quantity ──┐
+//!   logarithm ─────────────────────┴▶ sampler
 //!   table
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! because `ln` and `exp` may differ by platform, compiler and even by call.
 
 mod decimal;
+mod logarithm;
 
 /// A point and a span of virtual time, in nanoseconds.
 pub mod time;
@@ -20,3 +21,6 @@ pub mod quantity;
 
 /// A map for small keyed state, ordered by key.
 pub mod table;
+
+/// Latency laws: one random word in, one span out.
+pub mod sampler;

@@ -13,13 +13,15 @@
 //!
 //! Limits: a probability is exact to 2^-64, a rate to a millionth of an event, a drift to 1 ppm.
 
-use super::decimal::{Decimal, Shape, deserialize_text, without_trailing_zeros};
+use super::decimal::{Decimal, Scaled, Shape, deserialize_text, without_trailing_zeros};
 use super::time::{Duration, Time, UNITS, nanos_of};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
 pub use super::decimal::QuantityError;
+
+const MILLION: u64 = 1_000_000;
 
 static PROBABILITY: Shape = Shape { what: "a probability", example: "0.1%", units: &[("%", 100)] };
 static RATE: Shape = Shape { what: "a rate", example: "50/s", units: UNITS };
@@ -89,7 +91,7 @@ impl fmt::Display for Probability {
         let (mut digits, mut rest) = (percent >> 64, u128::from(percent as u64));
         let (mut width, mut half_gap) = (0, 50_u128);
         while rest >= half_gap && (1 << 64) - rest >= half_gap {
-            digits = digits * 10 + (rest * 10 >> 64);
+            digits = digits * 10 + ((rest * 10) >> 64);
             rest = u128::from((rest * 10) as u64);
             (width, half_gap) = (width + 1, half_gap * 10);
         }
@@ -124,7 +126,7 @@ fn percentage(text: &str) -> Result<(u128, u128), QuantityError> {
     if decimal.sign.is_some() {
         return Err(PROBABILITY.malformed(text, "it has no sign"));
     }
-    let size = PROBABILITY.size_of_unit(text, decimal.unit)?;
+    let (_, size) = PROBABILITY.unit(text, decimal.unit)?;
     // At most 36 digits, so the hundredfold still fits twice into 128 bits.
     Ok((decimal.digits, 10_u128.pow(decimal.decimals) * u128::from(size)))
 }
@@ -163,8 +165,6 @@ impl Rate {
     }
 }
 
-const MILLION: u64 = 1_000_000;
-
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (whole, rest) = (self.events_millionths / MILLION, self.events_millionths % MILLION);
@@ -175,25 +175,30 @@ impl fmt::Display for Rate {
 impl FromStr for Rate {
     type Err = QuantityError;
     fn from_str(text: &str) -> Result<Self, QuantityError> {
-        let Decimal { sign, unit, .. } = Decimal::split(text, &RATE)?;
         let decimal = Decimal::split(text, &RATE)?;
-        let name = match unit.strip_prefix('/') {
-            Some(name) => name,
-            None if unit.is_empty() => return Err(RATE.missing_unit(text)),
-            None => return Err(RATE.malformed(text, "a number per unit of time has a `/`")),
+        let (unit, unit_nanos) = RATE.unit(text, per(decimal.unit, text)?)?;
+        let events = match decimal.scaled(MILLION) {
+            Scaled::Whole(events) => events,
+            Scaled::Broken => return Err(RATE.malformed(text, "it has more than six decimals")),
+            Scaled::TooLarge => return Err(too_fast(text)),
         };
-        let unit_nanos = RATE.size_of_unit(text, name)?;
-        let events = decimal.to_integer(MILLION).ok_or_else(|| too_fast(text))?;
-        let events = events.ok_or_else(|| RATE.malformed(text, "it has more than six decimals"))?;
-        if sign.is_some() || events == 0 {
+        if decimal.sign.is_some() || events == 0 {
             return Err(RATE.malformed(text, "it is a positive number; leave it out for none"));
         }
         if events > u128::from(unit_nanos) * u128::from(MILLION) {
             return Err(too_fast(text));
         }
-        let known = UNITS.iter().find(|(known, _)| *known == name);
-        let unit = known.map_or("ns", |(known, _)| *known);
         Ok(Self { events_millionths: events as u64, unit, unit_nanos })
+    }
+}
+
+/// What follows the slash; nothing at all stays nothing, the missing unit.
+fn per<'a>(unit: &'a str, text: &str) -> Result<&'a str, QuantityError> {
+    match unit.strip_prefix('/') {
+        None if !unit.is_empty() => {
+            Err(RATE.malformed(text, "a number per unit of time has a `/`"))
+        }
+        name => Ok(name.unwrap_or_default()),
     }
 }
 
@@ -240,7 +245,7 @@ impl FromStr for PartsPerMillion {
     type Err = QuantityError;
     fn from_str(text: &str) -> Result<Self, QuantityError> {
         let decimal = Decimal::split(text, &DRIFT)?;
-        DRIFT.size_of_unit(text, decimal.unit)?;
+        DRIFT.unit(text, decimal.unit)?;
         if decimal.decimals > 0 {
             return Err(DRIFT.malformed(text, "it is a whole number of ppm"));
         }
@@ -293,7 +298,7 @@ impl FromStr for Offset {
     type Err = QuantityError;
     fn from_str(text: &str) -> Result<Self, QuantityError> {
         let decimal = Decimal::split(text, &OFFSET)?;
-        let size = OFFSET.size_of_unit(text, decimal.unit)?;
+        let (_, size) = OFFSET.unit(text, decimal.unit)?;
         let nanos = nanos_of(&decimal, size, text, &OFFSET)?;
         let signed = match decimal.sign {
             Some('-') => 0_i64.checked_sub_unsigned(nanos),

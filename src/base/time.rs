@@ -11,10 +11,12 @@
 //!
 //! Written by serde as a plain integer, which is what digests need; read by serde from text with a
 //! unit (`"1.5ms"`), which is what people write. The two are not inverse; `Display` and `FromStr`
-//! are.
+//! are, and `serialize_as_text` writes what `FromStr` reads.
 
-use super::decimal::{Decimal, QuantityError, Shape, deserialize_text, without_trailing_zeros};
-use serde::{Deserialize, Deserializer, Serialize};
+use super::decimal::{
+    Decimal, QuantityError, Scaled, Shape, deserialize_text, without_trailing_zeros,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Sub, SubAssign};
@@ -334,7 +336,7 @@ fn nanos_from_text(text: &str, shape: &Shape) -> Result<u64, QuantityError> {
     if decimal.sign.is_some() {
         return Err(shape.malformed(text, "it has no sign"));
     }
-    let size = shape.size_of_unit(text, decimal.unit)?;
+    let (_, size) = shape.unit(text, decimal.unit)?;
     nanos_of(&decimal, size, text, shape)
 }
 
@@ -345,11 +347,23 @@ pub(crate) fn nanos_of(
     text: &str,
     shape: &Shape,
 ) -> Result<u64, QuantityError> {
-    let too_large = || shape.overflow(text, "the limit is 584 years");
-    let exact = decimal.to_integer(size).ok_or_else(too_large)?;
-    let nanos =
-        exact.ok_or_else(|| shape.malformed(text, "it is not a whole number of nanoseconds"))?;
-    u64::try_from(nanos).map_err(|_| too_large())
+    let nanos = match decimal.scaled(size) {
+        Scaled::Whole(nanos) => u64::try_from(nanos).ok(),
+        Scaled::Broken => {
+            return Err(shape.malformed(text, "it is not a whole number of nanoseconds"));
+        }
+        Scaled::TooLarge => None,
+    };
+    nanos.ok_or_else(|| shape.overflow(text, "the limit is 584 years"))
+}
+
+/// For `#[serde(serialize_with = "…")]`: writes a time or a span as its text, not as an integer,
+/// wherever a person, or a scenario file, is to read it back.
+pub fn serialize_as_text<S: Serializer>(
+    value: &impl fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 impl<'de> Deserialize<'de> for Duration {
