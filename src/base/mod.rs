@@ -39,3 +39,6 @@ pub mod queue;
 
 /// A map for small keyed state, ordered by key.
 pub mod table;
+
+/// RON text with its positions.
+pub mod text;

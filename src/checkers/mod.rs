@@ -14,6 +14,7 @@
 
 use crate::base::{
     ids::{EventId, NodeId},
+    text::{decode::Named, diagnostic::Diagnostic},
     time::Time,
 };
 use crate::engine::{
@@ -118,8 +119,8 @@ pub struct CheckEntry {
     pub name: &'static str,
     /// The properties it judges.
     pub properties: &'static [PropertyInfo],
-    /// Builds it from RON text such as `(limit: "1s")`; `()` for a bare name.
-    pub build: fn(&str, &Arc<Catalog>) -> Result<Box<dyn Checker>, ron::error::SpannedError>,
+    /// Builds it from a scenario's text, where it stands as `NoBlocking(limit: "1s")`.
+    pub build: fn(&str, &Named<'_>, &Arc<Catalog>) -> Result<Box<dyn Checker>, Vec<Diagnostic>>,
 }
 
 /// What `explain` tells of a property.
@@ -138,14 +139,4 @@ pub struct PropertyInfo {
 /// The built-in checks.
 pub fn all() -> Vec<CheckEntry> {
     vec![]
-}
-
-/// Reads a check's settings; `()` for one without.
-///
-/// # Errors
-/// What the `ron` crate says, with the position in the text.
-pub fn settings<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ron::error::SpannedError> {
-    ron::Options::default()
-        .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
-        .from_str(text)
 }

@@ -24,6 +24,7 @@ use crate::base::{
     draws::name_word,
     ids::{ClientId, NodeId, Seed},
     labels::Labels,
+    text::{decode::Named, diagnostic::Diagnostic},
     time::Time,
 };
 use std::{marker::PhantomData, sync::Arc};
@@ -36,11 +37,16 @@ pub trait Runnable: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Its load-bearing steps.
     fn steps(&self) -> &'static [StepInfo];
-    /// Reads its settings from RON text such as `(participants: 3)`.
+    /// Reads its settings from a scenario's text, where they stand as
+    /// `TwoPhaseCommit(participants: 3)`.
     ///
     /// # Errors
-    /// What the `ron` crate says, with the position in the text.
-    fn configure(&self, settings: &str) -> Result<Box<dyn Configured>, ron::error::SpannedError>;
+    /// Every mistake in them, with its position.
+    fn configure(
+        &self,
+        text: &str,
+        settings: &Named<'_>,
+    ) -> Result<Box<dyn Configured>, Vec<Diagnostic>>;
 }
 
 /// A protocol with its settings.
@@ -213,10 +219,12 @@ impl<P: Protocol> Runnable for Of<P> {
     fn steps(&self) -> &'static [StepInfo] {
         P::Step::ALL
     }
-    fn configure(&self, settings: &str) -> Result<Box<dyn Configured>, ron::error::SpannedError> {
-        let options = ron::Options::default()
-            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-        Ok(Box::new(With::<P>::new(options.from_str(settings)?)))
+    fn configure(
+        &self,
+        text: &str,
+        settings: &Named<'_>,
+    ) -> Result<Box<dyn Configured>, Vec<Diagnostic>> {
+        Ok(Box::new(With::<P>::new(settings.decode(text)?)))
     }
 }
 
