@@ -1,2 +1,4 @@
 //! The binary: hands the built-in registry to the command line.
-fn main() {}
+fn main() {
+    splitbrain::cli::main_with(splitbrain::scenario::registry::Registry::built_in());
+}

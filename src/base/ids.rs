@@ -45,7 +45,7 @@ id! {
     ClientId(u16) "k"
 }
 id! {
-    /// One client operation, numbered in the order of invocation.
+    /// One client operation, numbered from 1 in the order of invocation.
     OpId(u32) "o"
 }
 id! {
@@ -96,13 +96,13 @@ impl Topic {
 
 impl From<TxnId> for Topic {
     fn from(txn: TxnId) -> Self {
-        Self(u64::from(txn.0) + 1)
+        Self(u64::from(txn.0))
     }
 }
 
 impl From<OpId> for Topic {
     fn from(op: OpId) -> Self {
-        Self(u64::from(op.0) + 1)
+        Self(u64::from(op.0))
     }
 }
 

@@ -60,7 +60,7 @@ impl<P: Protocol> Core<P> {
                 serving[below(draw.word("node"), serving.len() as u64) as usize]
             }
         };
-        let op = OpId(self.history.len() as u32);
+        let op = OpId(self.history.len() as u32 + 1);
         let ends = (self.catalog.client_end(client), Endpoint::from(node));
         let event =
             self.note(Kind::Invoke, ends, 0, u64::from(op.0), || format!("{op} {operation:?}"));
@@ -92,7 +92,7 @@ impl<P: Protocol> Core<P> {
 
     /// An answer reaches its client.
     pub(super) fn answered(&mut self, op: OpId, answer: Answer) {
-        let entry = self.history[op.0 as usize];
+        let entry = *self.entry(op);
         let ends = (self.catalog.client_end(entry.client), Endpoint::from(entry.node));
         if self.network.cut_between(ends.1, ends.0).is_none() && entry.ending.is_none() {
             self.end(op, answer.into());
@@ -101,14 +101,14 @@ impl<P: Protocol> Core<P> {
 
     /// A client has waited long enough.
     pub(super) fn give_up(&mut self, op: OpId) {
-        if self.history[op.0 as usize].ending.is_none() {
+        if self.entry(op).ending.is_none() {
             self.end(op, Ending::Unknown);
         }
     }
 
     fn end(&mut self, op: OpId, ending: Ending) {
         let now = self.now;
-        let entry = &mut self.history[op.0 as usize];
+        let entry = &mut self.history[op.0 as usize - 1];
         entry.ending = Some((now, ending));
         let entry = *entry;
         let operations = &mut self.counters.operations;
@@ -144,7 +144,12 @@ impl<P: Protocol> Core<P> {
 
     /// The endpoint of the client that asked for an operation.
     pub(super) fn client_of(&self, op: OpId) -> Endpoint {
-        self.catalog.client_end(self.history[op.0 as usize].client)
+        self.catalog.client_end(self.entry(op).client)
+    }
+
+    /// The history of an operation that was invoked.
+    pub(super) fn entry(&self, op: OpId) -> &HistoryEntry {
+        &self.history[op.0 as usize - 1]
     }
 
     /// How long the next handler of a node takes.

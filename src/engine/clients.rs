@@ -25,6 +25,9 @@ pub trait Workload: Debug + Send + Sync {
     /// How many clients there are.
     fn clients(&self) -> u16;
 
+    /// From when on nothing new is asked; `None` for the end of the run.
+    fn until(&self) -> Option<Duration>;
+
     /// How long after the start a client first asks.
     fn first(&self, draw: &mut Draw<'_>) -> Duration;
 

@@ -367,7 +367,7 @@ impl<P: Protocol> Core<P> {
 
     /// Answers a client over its own link.
     pub(super) fn reply(&mut self, node: NodeId, op: OpId, answer: Answer) {
-        let Some(entry) = self.history.get(op.0 as usize) else {
+        let Some(entry) = self.history.get((op.0 as usize).wrapping_sub(1)) else {
             return; // A protocol may answer what nobody asked; nobody listens.
         };
         let client = self.catalog.client_end(entry.client);

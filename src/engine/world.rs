@@ -306,7 +306,7 @@ impl<P: Protocol> World<P> {
                 let content = u64::from(op.0);
                 self.core.cause =
                     self.core.note(Kind::Deliver, ends, u16::MAX, content, || op.to_string());
-                let operation = self.core.history[op.0 as usize].operation;
+                let operation = self.core.entry(op).operation;
                 self.with(node, [u64::from(op.0), 1], |state, ctx| {
                     state.on_request(op, operation, ctx);
                 });

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SB01xx  syntax and shape        SB03xx  plausibility
-//! SB02xx  names                   SB04xx  checks against protocols
+//! SB02xx  names                   SB04xx  checks against protocols   SB05xx  runs
 //! ```
 //!
 //! One table makes the enum, the numbers and the texts, so that no code can lack a page. A number
@@ -125,9 +125,19 @@ codes! {
     ZeroNotAllowed "SB0308" "A zero where something is needed."
         "This count, rate or time must be above zero: zero clients, a rate of zero or a deadline \
          of zero would make a run in which nothing is shown."
+    BadSetting "SB0309" "A setting that makes no sense."
+        "The protocol, workload or check can read this setting, and cannot work with it. The \
+         message says what would do."
     NotApplicable "SB0401" "A check that does not apply to the protocol."
         "The check judges facts that this protocol never states, so that it could only say `not \
          exercised`. `explain` lists, for each check, the protocols it applies to."
+    NeverFired "SB0501" "A rule that never fired."
+        "A scheduled or triggered rule had no occasion in this run: the event it waits for did \
+         not happen as often as `nth` says, or not where `node` and `peer` say. A scenario whose \
+         fault does not happen shows nothing, so this is an error when one seed is run."
+    PanicInProtocol "SB0502" "A protocol that panicked."
+        "A handler of the protocol stopped with a panic instead of carrying on. That is a finding \
+         about the protocol, at this seed, and not a fault of the scenario."
 }
 
 impl fmt::Display for Code {

@@ -1,0 +1,416 @@
+//! Loading: from text to a plan that can run, or to every mistake that stands in it.
+//!
+//! ```text
+//!   text ──sets──▶ edited text ──▶ model ──▶ protocol · workload · checks by the registry
+//!                                     └──▶ names resolved ──▶ Setup ──▶ Plan
+//! ```
+//!
+//! `--set` replaces text at a path and the file is loaded again, so that whatever is set goes
+//! through the same checks, and an error points into the edited text and names the flag. Mistakes
+//! are collected over the whole file; nothing is half-applied, since a plan comes only of a file
+//! without any.
+
+use super::{
+    model::{Budget, Raw, Scenario},
+    plan::{CheckUse, Plan},
+    registry::Registry,
+    resolve::{Resolver, compile, fixed},
+};
+use crate::{
+    base::{
+        sampler::{Law, Sampler},
+        text::{
+            decode::{Named, decode_all, decode_named},
+            diagnostic::{Code, Diagnostic},
+            source::{Edited, Node, PathError, Tree},
+        },
+        time::{Duration, Time},
+    },
+    engine::{
+        clients::Workload,
+        clock::ClockLaw,
+        faults::Budget as EngineBudget,
+        network::{Endpoint, Link},
+        protocol::Tolerance,
+        runner::{Catalog, Configured},
+        setup::{Service, Setup},
+    },
+};
+use std::sync::Arc;
+
+/// What was read of a file that cannot be run, and every mistake in it.
+#[derive(Clone, Debug)]
+pub struct LoadError {
+    /// The text with the edits that were asked for; positions count in it.
+    pub text: String,
+    /// The mistakes, in the order of the text; at least one.
+    pub mistakes: Vec<Diagnostic>,
+}
+
+/// Replaces parts of a scenario's text, one `path=value` after the other.
+///
+/// # Errors
+/// Which path does not exist and what there is instead, or what is wrong with the value.
+pub fn edit(text: &str, sets: &[(String, String)]) -> Result<Edited, PathError> {
+    let mut edited = Edited::new(text);
+    for (path, value) in sets {
+        edited.set(path, value, &format!("--set {path}={value}"))?;
+    }
+    Ok(edited)
+}
+
+/// Loads a scenario from its text.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn load(registry: &Registry, name: &str, edited: &Edited) -> Result<Plan, LoadError> {
+    let text = &edited.text;
+    let fail = |mut mistakes: Vec<Diagnostic>| {
+        edited.name_flags(&mut mistakes);
+        mistakes.sort_by_key(|mistake| mistake.span);
+        LoadError { text: text.clone(), mistakes }
+    };
+    let tree = Tree::parse(text).map_err(|mistake| fail(vec![mistake]))?;
+    let mut loader = Loader { registry, text, root: &tree.root, found: Vec::new() };
+    let plan = loader.plan(name);
+    match plan {
+        Some(plan) if loader.found.is_empty() => Ok(plan),
+        _ => Err(fail(loader.found)),
+    }
+}
+
+struct Loader<'a> {
+    registry: &'a Registry,
+    text: &'a str,
+    root: &'a Node,
+    found: Vec<Diagnostic>,
+}
+
+impl Loader<'_> {
+    fn plan(&mut self, name: &str) -> Option<Plan> {
+        let whole = crate::base::text::source::Span { start: 0, end: self.text.len() };
+        let scenario = self.keep(decode_all::<Scenario>(self.text, whole));
+        let protocol = self.protocol();
+        let workload = self.workload();
+        let catalog = protocol.as_ref().map(|protocol| protocol.catalog());
+        let checks = self.checks(catalog.as_ref());
+        let (scenario, protocol, workload) = (scenario?, protocol?, workload?);
+        let catalog = protocol.catalog();
+        self.expectation(&scenario, &checks);
+        let setup = self.setup(&scenario, protocol.as_ref(), &catalog, workload)?;
+        Some(Plan {
+            name: name.to_owned(),
+            title: scenario.title,
+            protocol: self.named("protocol")?.name.to_owned(),
+            text: self.text.to_owned(),
+            configured: protocol,
+            catalog,
+            setup: Arc::new(setup),
+            checks,
+            expect: scenario.expect,
+        })
+    }
+
+    fn keep<T>(&mut self, read: Result<T, Vec<Diagnostic>>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(mistakes) => {
+                self.found.extend(mistakes);
+                None
+            }
+        }
+    }
+
+    /// The value of a field that is read by name; its absence has been reported by then.
+    fn named(&mut self, field: &str) -> Option<Named<'_>> {
+        let node = self.root.field(self.text, field)?;
+        match decode_named(self.text, node) {
+            Ok(named) => Some(named),
+            Err(mistake) => {
+                self.found.push(mistake);
+                None
+            }
+        }
+    }
+
+    fn unknown<'n>(
+        &mut self,
+        code: Code,
+        named: &Named<'_>,
+        what: &str,
+        known: impl Iterator<Item = &'n str>,
+    ) {
+        let message = format!("no {what} is called `{}`", named.name);
+        let diagnostic = Diagnostic::error(code, named.name_span, message)
+            .label(format!("not a {what}"))
+            .suggest(named.name, &format!("{what}s"), known);
+        self.found.push(diagnostic);
+    }
+
+    fn protocol(&mut self) -> Option<Box<dyn Configured>> {
+        let text = self.text;
+        let node = self.root.field(text, "protocol")?;
+        let named = self.keep(decode_named(text, node).map_err(|mistake| vec![mistake]))?;
+        let registry = self.registry;
+        let Some(protocol) = registry.protocols().find(|known| known.name() == named.name) else {
+            let known = registry.protocols().map(|known| known.name());
+            self.unknown(Code::UnknownProtocol, &named, "protocol", known);
+            return None;
+        };
+        let configured = self.keep(protocol.configure(text, &named))?;
+        let bad = configured.bad_settings();
+        for setting in &bad {
+            let span = node.field(text, setting.field).map_or(named.name_span, |value| value.span);
+            let diagnostic = Diagnostic::error(Code::BadSetting, span, setting.reason.clone());
+            self.found.push(diagnostic.label("here"));
+        }
+        bad.is_empty().then_some(configured)
+    }
+
+    fn workload(&mut self) -> Option<Arc<dyn Workload>> {
+        let text = self.text;
+        let node = self.root.field(text, "workload")?;
+        let named = self.keep(decode_named(text, node).map_err(|mistake| vec![mistake]))?;
+        let registry = self.registry;
+        let Some(entry) = registry.workloads().iter().find(|known| known.name == named.name) else {
+            let known = registry.workloads().iter().map(|known| known.name);
+            self.unknown(Code::UnknownWorkload, &named, "workload", known);
+            return None;
+        };
+        self.keep((entry.build)(text, &named))
+    }
+
+    /// The checks that can be built; names are looked up even when the protocol is not known.
+    fn checks(&mut self, catalog: Option<&Arc<Catalog>>) -> Vec<CheckUse> {
+        let text = self.text;
+        let registry = self.registry;
+        let nodes = self.root.field(text, "checks").map_or(&[][..], |list| list.items());
+        let mut uses: Vec<CheckUse> = Vec::new();
+        for node in nodes {
+            let named = self.keep(decode_named(text, node).map_err(|mistake| vec![mistake]));
+            let Some(named) = named else { continue };
+            let Some(entry) = registry.checks().iter().find(|known| known.name == named.name)
+            else {
+                let known = registry.checks().iter().map(|known| known.name);
+                self.unknown(Code::UnknownCheck, &named, "check", known);
+                continue;
+            };
+            if let Some(catalog) = catalog {
+                self.keep((entry.build)(text, &named, catalog));
+            }
+            if uses.iter().any(|other| other.name == entry.name) {
+                let message = format!("the check `{}` is listed twice", entry.name);
+                let diagnostic = Diagnostic::error(Code::DuplicateField, named.name_span, message);
+                self.found.push(diagnostic.label("the second one"));
+            }
+            let CheckUse { .. } = {
+                uses.push(CheckUse {
+                    name: entry.name,
+                    properties: entry.properties,
+                    build: entry.build,
+                    node: node.clone(),
+                });
+                &uses[uses.len() - 1]
+            };
+        }
+        uses
+    }
+
+    fn expectation(&mut self, scenario: &Scenario, checks: &[CheckUse]) {
+        let listed = || checks.iter().flat_map(|check| check.properties.iter().map(|p| p.name));
+        for property in scenario.expect.violations() {
+            if listed().any(|known| known == property) {
+                continue;
+            }
+            let Some(node) = self.root.field(self.text, "expect") else { continue };
+            let span = node
+                .children()
+                .into_iter()
+                .flat_map(|child| std::iter::once(child).chain(child.children()))
+                .find(|child| child.string(self.text) == Some(property))
+                .map_or(node.anchor(), |child| child.span);
+            let message = format!("no listed check judges `{property}`");
+            let diagnostic = Diagnostic::error(Code::UnknownProperty, span, message)
+                .label("not judged here")
+                .suggest(property, "properties", listed());
+            self.found.push(diagnostic);
+        }
+    }
+
+    fn setup(
+        &mut self,
+        scenario: &Scenario,
+        protocol: &dyn Configured,
+        catalog: &Arc<Catalog>,
+        workload: Arc<dyn Workload>,
+    ) -> Option<Setup> {
+        let end = Time::ZERO + scenario.run.r#for;
+        let heal_at = self.heal_at(scenario, end);
+        let clients = workload.clients();
+        let text = self.text;
+        let mut resolver = Resolver { text, catalog, clients, end, found: Vec::new() };
+        let fault_nodes = self.root.field(text, "faults").map_or(&[][..], |list| list.items());
+        let rules = resolver.rules(&scenario.faults, fault_nodes);
+        let ablated = ablated(&mut resolver, scenario, self.root);
+        let service = service(&mut resolver, scenario, self.root);
+        let links = exceptions(&mut resolver, scenario, self.root);
+        self.found.append(&mut resolver.found);
+        let link = self.link(scenario)?;
+        let client_link = self.client_link(scenario, &link)?;
+        let force = self.law(&scenario.disk.force, "disk.force")?;
+        let until = workload.until().map_or(end, |until| Time::ZERO + until);
+        Some(Setup {
+            links: links.into_iter().map(|(ends, change)| (ends, change(&link))).collect(),
+            link,
+            client_link,
+            force,
+            clocks: ClockLaw {
+                offset_max: scenario.clocks.offset_max,
+                drift_max: scenario.clocks.drift_max,
+            },
+            service,
+            workload,
+            patience: scenario.patience,
+            until,
+            rules,
+            budget: budget(scenario.budget, protocol.tolerance()),
+            swarm: scenario.swarm,
+            ablated,
+            ties: scenario.ties,
+            heal_at,
+            end,
+        })
+    }
+
+    fn heal_at(&mut self, scenario: &Scenario, end: Time) -> Option<Time> {
+        let tail = scenario.run.quiet_tail?;
+        if tail > scenario.run.r#for {
+            let message = format!("a tail of {tail} does not fit into a run of {}", end);
+            let node = self.root.field(self.text, "run");
+            let node = node.and_then(|run| run.field(self.text, "quiet_tail"));
+            let span = node.map_or(self.root.anchor(), |node| node.span);
+            self.found.push(Diagnostic::error(Code::BadSetting, span, message).label("too long"));
+        }
+        Some(end.saturating_sub(tail))
+    }
+
+    /// A law that makes sense, or a mistake at its place.
+    fn law(&mut self, law: &Law, path: &str) -> Option<Sampler> {
+        match compile(law) {
+            Ok(law) => Some(law),
+            Err(reason) => {
+                let tree = Tree { root: self.root.clone() };
+                let span = tree.find(self.text, path).map_or(self.root.anchor(), |node| node.span);
+                let diagnostic = Diagnostic::error(Code::InconsistentLaw, span, reason);
+                self.found.push(diagnostic.label("here"));
+                None
+            }
+        }
+    }
+
+    fn link(&mut self, scenario: &Scenario) -> Option<Link> {
+        let network = &scenario.network;
+        Some(Link {
+            latency: self.law(&network.latency, "network.latency")?,
+            loss: network.loss,
+            duplication: network.duplication,
+            corruption: network.corruption,
+            replay: network.replay,
+            replay_after: self.law(&network.replay_after, "network.replay_after")?,
+            order: network.order.into(),
+        })
+    }
+
+    fn client_link(&mut self, scenario: &Scenario, link: &Link) -> Option<Link> {
+        let never = crate::base::quantity::Probability::NEVER;
+        let clean = Link {
+            loss: never,
+            duplication: never,
+            corruption: never,
+            replay: never,
+            replay_after: fixed(Duration::ZERO),
+            ..link.clone()
+        };
+        match &scenario.network.client {
+            None => Some(clean),
+            Some(client) => {
+                let latency = self.law(&client.latency, "network.client.latency")?;
+                Some(Link { latency, loss: client.loss, ..clean })
+            }
+        }
+    }
+}
+
+fn ablated(resolver: &mut Resolver<'_>, scenario: &Scenario, root: &Node) -> u64 {
+    let node = root.field(resolver.text, "ablate").unwrap_or(root);
+    let steps = scenario.ablate.iter().filter_map(|name| resolver.step(name, node));
+    steps.fold(0, |mask, step| mask | 1 << step)
+}
+
+fn service(resolver: &mut Resolver<'_>, scenario: &Scenario, root: &Node) -> Vec<Service> {
+    let list = root.field(resolver.text, "service").map_or(&[][..], |list| list.items());
+    let mut services = Vec::new();
+    for (service, node) in scenario.service.iter().zip(list) {
+        match compile(&service.time) {
+            Ok(time) => services.extend(
+                resolver.group(&service.nodes, node).into_iter().map(|node| Service {
+                    node,
+                    time: time.clone(),
+                    queue_max: service.queue_max,
+                }),
+            ),
+            Err(reason) => resolver.say(Code::InconsistentLaw, node.anchor(), reason),
+        }
+    }
+    services
+}
+
+type Change = Box<dyn Fn(&Link) -> Link>;
+
+/// Links with laws of their own: which, and what is different about them.
+fn exceptions(
+    resolver: &mut Resolver<'_>,
+    scenario: &Scenario,
+    root: &Node,
+) -> Vec<((Endpoint, Endpoint), Change)> {
+    let text = resolver.text;
+    let network = root.field(text, "network");
+    let list = network.and_then(|network| network.field(text, "links"));
+    let nodes = list.map_or(&[][..], |list| list.items());
+    let mut links: Vec<((Endpoint, Endpoint), Change)> = Vec::new();
+    for (link, node) in scenario.network.links.iter().zip(nodes) {
+        let ends = (resolver.node(&link.from, node), resolver.node(&link.to, node));
+        let latency = link.latency.as_ref().map(compile).transpose();
+        let (ends, latency) = match (ends, latency) {
+            ((Some(from), Some(to)), Ok(latency)) => ((from.into(), to.into()), latency),
+            (_, Err(reason)) => {
+                resolver.say(Code::InconsistentLaw, node.anchor(), reason);
+                continue;
+            }
+            _ => continue,
+        };
+        let loss = link.loss;
+        links.push((
+            ends,
+            Box::new(move |default: &Link| Link {
+                latency: latency.clone().unwrap_or_else(|| default.latency.clone()),
+                loss: loss.unwrap_or(default.loss),
+                ..default.clone()
+            }),
+        ));
+    }
+    links
+}
+
+fn budget(budget: Budget, claim: Tolerance) -> EngineBudget {
+    match budget {
+        Budget::Enforce => EngineBudget::Enforce(claim),
+        Budget::AtMost { unavailable, amnesia } => {
+            EngineBudget::Enforce(Tolerance { unavailable_max: unavailable, amnesia_max: amnesia })
+        }
+        Budget::Unlimited => EngineBudget::Unlimited,
+    }
+}
+
+/// What [`Raw`] stands for has been read by the registry; this keeps the field from being unused.
+const _: Raw = Raw;

@@ -1,0 +1,243 @@
+//! A plan: a scenario that has been loaded and can be run with any seed.
+//!
+//! ```text
+//!   Plan ──runner()──▶ Runner { simulation, checkers } ──run(seed)──▶ Run ──▶ expectation met?
+//! ```
+//!
+//! A runner owns one world and resets it for every seed; nothing is built anew. Whether a run is
+//! what the scenario expects is decided here and nowhere else, so that every command agrees.
+
+use super::{
+    model::Expect,
+    run::{RuleReport, Run},
+};
+use crate::{
+    base::{
+        ids::Seed,
+        text::{decode::decode_named, diagnostic::Diagnostic, source::Node},
+    },
+    checkers::{Checker, Finish, Judgement, PropertyInfo, Verdict},
+    engine::{
+        runner::{Catalog, Configured, Simulation},
+        setup::Setup,
+        signal::Signal,
+        trace::Recording,
+        world::Judge,
+    },
+};
+use std::sync::Arc;
+
+/// A scenario that can be run.
+pub struct Plan {
+    /// Its short name: the file's stem.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// The protocol's name.
+    pub protocol: String,
+    /// Its text, with all edits.
+    pub text: String,
+    /// The protocol with its settings.
+    pub configured: Box<dyn Configured>,
+    /// Names of nodes, labels, steps.
+    pub catalog: Arc<Catalog>,
+    /// Everything else, resolved.
+    pub setup: Arc<Setup>,
+    /// What is checked.
+    pub checks: Vec<CheckUse>,
+    /// What is expected.
+    pub expect: Expect,
+}
+
+/// A check as a scenario lists it.
+pub struct CheckUse {
+    /// Its name.
+    pub name: &'static str,
+    /// The properties it judges.
+    pub properties: &'static [PropertyInfo],
+    pub(super) build: BuildCheck,
+    pub(super) node: Node,
+}
+
+pub(super) type BuildCheck = fn(
+    &str,
+    &crate::base::text::decode::Named<'_>,
+    &Arc<Catalog>,
+) -> Result<Box<dyn Checker>, Vec<Diagnostic>>;
+
+impl Plan {
+    /// A world and checkers for this plan.
+    pub fn runner(&self) -> Runner<'_> {
+        let simulation = self.configured.simulation(self.setup.clone());
+        let checkers = self.checks.iter().map(|check| self.checker(check)).collect();
+        Runner { plan: self, simulation, judges: Judges { checkers, signals: None } }
+    }
+
+    fn checker(&self, check: &CheckUse) -> Box<dyn Checker> {
+        let named = decode_named(&self.text, &check.node).expect("it was read when loading");
+        let built = (check.build)(&self.text, &named, &self.catalog);
+        built.expect("it was built when loading")
+    }
+
+    /// Whether a run is what the scenario expects.
+    pub fn expectation(&self, judgements: &[Judgement]) -> Met {
+        let expected = self.expect.violations();
+        let violated = |judgement: &&Judgement| matches!(judgement.verdict, Verdict::Violated(_));
+        let unexpected = judgements
+            .iter()
+            .filter(violated)
+            .find(|judgement| !expected.contains(&judgement.property));
+        if let Some(judgement) = unexpected {
+            return Met::No(format!("{} is violated", judgement.property));
+        }
+        for property in expected {
+            let judgement = judgements.iter().find(|judgement| judgement.property == property);
+            if !judgement.as_ref().is_some_and(violated) {
+                return Met::No(format!("{property} is not violated"));
+            }
+        }
+        match judgements.iter().find(|j| matches!(j.verdict, Verdict::Unknown(_))) {
+            Some(judgement) => Met::Undecided(format!("{} is unknown", judgement.property)),
+            None => Met::Yes,
+        }
+    }
+}
+
+/// Whether an expectation is met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// It is.
+    Yes,
+    /// It is not, and why.
+    No(String),
+    /// A checker could not say.
+    Undecided(String),
+}
+
+impl Expect {
+    /// The properties that are expected to be violated.
+    pub fn violations(&self) -> Vec<&str> {
+        match self {
+            Self::Holds => Vec::new(),
+            Self::Violates(property) => vec![property],
+            Self::ViolatesAll(properties) => properties.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// In words: `holds`, `violates no_blocking`.
+    pub fn describe(&self) -> String {
+        match self.violations().as_slice() {
+            [] => "holds".to_owned(),
+            properties => format!("violates {}", properties.join(", ")),
+        }
+    }
+}
+
+/// A world with its checkers, for one seed after the other.
+pub struct Runner<'p> {
+    plan: &'p Plan,
+    simulation: Box<dyn Simulation>,
+    judges: Judges,
+}
+
+struct Judges {
+    checkers: Vec<Box<dyn Checker>>,
+    /// All signals, when somebody looks.
+    signals: Option<Vec<Signal>>,
+}
+
+impl Judge for Judges {
+    fn on_signal(&mut self, signal: &Signal) {
+        self.checkers.iter_mut().for_each(|checker| checker.on_signal(signal));
+        if let Some(signals) = &mut self.signals {
+            signals.push(*signal);
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Runs a seed.
+    ///
+    /// # Panics
+    /// When a witness does not stand up to its recheck, which is a bug in a checker.
+    pub fn run(&mut self, seed: Seed, recording: Recording) -> Run {
+        let judges = &mut self.judges;
+        judges.checkers.iter_mut().for_each(|checker| checker.reset());
+        judges.signals = (recording == Recording::Full).then(Vec::new);
+        self.simulation.reset(seed, recording);
+        let end = self.simulation.run(judges);
+        let waiting = self.simulation.waiting();
+        let history = self.simulation.history();
+        let finish = Finish { end: &end, waiting: &waiting, history };
+        let mut judgements = Vec::new();
+        for checker in &mut judges.checkers {
+            judgements.extend(checker.finish(&finish));
+        }
+        let signals = judges.signals.take().unwrap_or_default();
+        if recording == Recording::Full {
+            self.recheck(&judgements, &signals);
+        }
+        let plan = self.plan;
+        Run {
+            title: plan.title.clone(),
+            name: plan.name.clone(),
+            protocol: plan.protocol.clone(),
+            seed,
+            catalog: plan.catalog.clone(),
+            clients: plan.setup.workload.clients(),
+            end,
+            hash: self.simulation.trace().hash(),
+            judgements,
+            counters: self.simulation.counters().clone(),
+            history: self.simulation.history().to_vec(),
+            entries: self.simulation.entries().to_vec(),
+            signals,
+            rules: self.rules(),
+            waiting,
+        }
+    }
+
+    /// The cheap way for many seeds: only the hash and the judgements.
+    pub fn judge(&mut self, seed: Seed) -> (u128, Vec<Judgement>) {
+        let judges = &mut self.judges;
+        judges.checkers.iter_mut().for_each(|checker| checker.reset());
+        judges.signals = None;
+        self.simulation.reset(seed, Recording::HashOnly);
+        let end = self.simulation.run(judges);
+        let waiting = self.simulation.waiting();
+        let history = self.simulation.history();
+        let finish = Finish { end: &end, waiting: &waiting, history };
+        let judgements =
+            judges.checkers.iter_mut().flat_map(|checker| checker.finish(&finish)).collect();
+        (self.simulation.trace().hash(), judgements)
+    }
+
+    /// The simulation, to look at after a run.
+    pub fn simulation(&self) -> &dyn Simulation {
+        self.simulation.as_ref()
+    }
+
+    fn recheck(&self, judgements: &[Judgement], signals: &[Signal]) {
+        for Judgement { property, verdict, .. } in judgements {
+            let Verdict::Violated(witness) = verdict else { continue };
+            let judges = |check: &CheckUse| check.properties.iter().any(|p| p.name == *property);
+            let place = self.plan.checks.iter().position(judges);
+            let place = place.expect("a checker judges only its own properties");
+            let checked = self.judges.checkers[place].recheck(property, witness, signals);
+            assert!(checked.is_ok(), "the witness of {property} does not stand: {checked:?}");
+        }
+    }
+
+    /// What became of each fault rule.
+    pub fn rules(&self) -> Vec<RuleReport> {
+        let rules = self.plan.setup.rules.iter().zip(self.simulation.rules());
+        rules
+            .map(|(rule, counts)| RuleReport {
+                id: rule.id.clone(),
+                class: rule.what.class(),
+                random: rule.when.is_random(),
+                counts,
+            })
+            .collect()
+    }
+}
