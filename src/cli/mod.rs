@@ -1,41 +1,125 @@
-//! cli
-/// x
-pub fn main_with(registry: crate::scenario::registry::Registry) -> u8 {
-    let mut args = std::env::args().skip(1);
-    let file = args.next().unwrap_or_default();
-    let seed = args.next().and_then(|s| s.parse().ok()).unwrap_or(1);
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
-    let edited = crate::scenario::load::edit(&text, &[]).unwrap();
-    match crate::scenario::load::load(&registry, "x", &edited) {
-        Err(e) => println!(
-            "{}",
-            crate::base::text::diagnostic::render(
-                &e.mistakes,
-                &crate::base::text::diagnostic::Source { name: &file, text: &e.text },
-                crate::base::text::diagnostic::Colour::Never
-            )
-        ),
-        Ok(plan) => {
-            let mut r = plan.runner();
-            let run = r.run(crate::base::ids::Seed(seed), crate::engine::trace::Recording::Full);
-            for e in run.entries.iter().take(200) {
-                println!(
-                    "{} {} {:?} {:?} {:?} {} {}",
-                    e.at,
-                    e.event,
-                    e.kind,
-                    run.catalog.endpoint(e.who),
-                    run.catalog.endpoint(e.peer),
-                    e.label,
-                    e.text
-                );
-            }
-            println!("{:?} {:?} {:032x}", run.end, run.counters, run.hash);
-            for j in &run.judgements {
-                println!("{j:?}");
-            }
-            println!("{:?} {:?}", run.rules, run.waiting);
+//! The command line: one file per subcommand, and the only place for arguments, files, threads.
+//!
+//! ```text
+//!   main_with(registry) ── run · check · list · explain · new · completions ──▶ exit code
+//!   stdout: results        stderr: progress and diagnostics
+//! ```
+//!
+//! A protocol from another crate gets all of this by calling [`main_with`] with a registry of its
+//! own. Results go to stdout and nothing else does, so that `--format json > file` is clean.
+//! Wall-clock times are never printed: equal runs print equal bytes.
+
+mod check;
+mod completions;
+mod explain;
+mod files;
+mod list;
+mod new;
+mod run;
+
+/// Exit codes, documented.
+pub mod exit;
+
+use crate::scenario::registry::Registry;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// A deterministic simulator of distributed systems: every bug is an address, scenario@seed.
+#[derive(Debug, Parser)]
+#[command(name = "splitbrain", version, max_term_width = 100, after_help = exit::TABLE)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How results are written.
+    #[arg(long, short = 'f', global = true, default_value = "human", help_heading = "Output")]
+    format: Format,
+
+    /// When to use colours.
+    #[arg(long, global = true, default_value = "auto", help_heading = "Output")]
+    color: clap::ColorChoice,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For reading.
+    Human,
+    /// One JSON document.
+    Json,
+    /// One JSON object per line.
+    Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one seed of each scenario and say what happened.
+    Run(run::Arguments),
+    /// Look for mistakes in scenario files without showing a run.
+    Check(check::Arguments),
+    /// List scenarios, protocols, workloads, checks or mistakes.
+    List(list::Arguments),
+    /// Explain a protocol, a step, a check, a property, a fault, or a mistake's code.
+    Explain(explain::Arguments),
+    /// Write a commented starter.
+    New(new::Arguments),
+    /// Write a completion script for a shell.
+    Completions(completions::Arguments),
+}
+
+/// What every subcommand needs.
+struct Environment<'a> {
+    registry: &'a Registry,
+    format: Format,
+    colour: clap::ColorChoice,
+}
+
+/// Runs the command line with a registry, and gives the code to exit with.
+pub fn main_with(registry: &Registry) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::Code::Usage } else { exit::Code::AsExpected };
+            // A closed pipe while printing help is nobody's mistake.
+            _ = error.print();
+            return code.into();
+        }
+    };
+    let environment =
+        Environment { registry, format: arguments.format, colour: arguments.color };
+    environment.choose_colour();
+    let code = match arguments.command {
+        Command::Run(arguments) => run::run(&environment, &arguments),
+        Command::Check(arguments) => check::check(&environment, &arguments),
+        Command::List(arguments) => list::list(&environment, &arguments),
+        Command::Explain(arguments) => explain::explain(&environment, &arguments),
+        Command::New(arguments) => new::new(&environment, &arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+    };
+    code.into()
+}
+
+impl Environment<'_> {
+    fn choose_colour(&self) {
+        let choice = match self.colour {
+            clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+            clap::ColorChoice::Always => anstream::ColorChoice::Always,
+            clap::ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+
+    /// Writes a result to stdout. A reader who has seen enough and closed the pipe ends us quietly.
+    fn print(&self, text: &str) {
+        use std::io::Write;
+        if write!(anstream::stdout(), "{text}").is_err() {
+            std::process::exit(0);
         }
     }
-    0
+
+    /// Writes a diagnostic to stderr.
+    fn complain(&self, text: &str) {
+        use std::io::Write;
+        _ = write!(anstream::stderr(), "{text}");
+    }
 }

@@ -37,6 +37,8 @@ pub trait Runnable: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Its load-bearing steps.
     fn steps(&self) -> &'static [StepInfo];
+    /// Its settings with their defaults, as Rust prints them.
+    fn default_settings(&self) -> String;
     /// Reads its settings from a scenario's text, where they stand as
     /// `TwoPhaseCommit(participants: 3)`.
     ///
@@ -218,6 +220,9 @@ impl<P: Protocol> Runnable for Of<P> {
     }
     fn steps(&self) -> &'static [StepInfo] {
         P::Step::ALL
+    }
+    fn default_settings(&self) -> String {
+        format!("{:#?}", P::Config::default())
     }
     fn configure(
         &self,

@@ -653,14 +653,18 @@ impl TwoPhaseCommit {
         let memory = memory(ctx.config(), ballot.presume, decision);
         let presume = ballot.presume;
         let verdict = Verdict { txn, decision, presume, inform, because, memory };
-        let nothing_to_spread = decision == Decision::Commit && inform.is_empty();
-        if !(nothing_to_spread && presume == Presume::Abort) {
+        // Presuming abort, a transaction that only read leaves no trace.
+        let only_read = decision == Decision::Commit && inform.is_empty();
+        let traceless = only_read && presume == Presume::Abort;
+        if !traceless {
             self.log_verdict(verdict, ctx);
         }
         if ctx.config().begin == Begin::Coordinator {
             ctx.reply(txn.into(), answer(decision));
         }
-        self.announce(verdict, ctx);
+        if !traceless {
+            self.announce(verdict, ctx);
+        }
     }
 
     /// An abort that is presumed anyway needs no force.

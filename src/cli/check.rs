@@ -1,0 +1,49 @@
+//! `check`: looks for mistakes in scenario files, the rules that never fire included.
+//!
+//! ```text
+//!   load ──▶ mistakes on their lines        one run of the default seed ──▶ rules that never fired
+//! ```
+//!
+//! A rule that is scheduled or triggered and never fires shows nothing, and only a run can tell; so
+//! `check` runs the default seed, which takes no time worth mentioning.
+
+use super::{Environment, Format, exit::Code, run::never_fired};
+use crate::base::ids::Seed;
+use std::path::PathBuf;
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Scenario files, or folders of them.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Replace a part of each file before it is read: `network.loss=5%`.
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = super::run::path_and_value)]
+    sets: Vec<(String, String)>,
+}
+
+pub(super) fn check(environment: &Environment<'_>, arguments: &Arguments) -> Code {
+    let loaded = match environment.load_all(&arguments.paths, &arguments.sets) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let mut idle = 0;
+    for file in &loaded {
+        let mut runner = file.plan.runner();
+        runner.judge(Seed(1));
+        for message in never_fired(&runner.rules()) {
+            idle += 1;
+            environment.complain(&format!("error[SB0501]: {}: {message}\n", file.path.display()));
+        }
+    }
+    if idle > 0 {
+        return Code::Usage;
+    }
+    if environment.format == Format::Human {
+        let files = loaded.len();
+        let noun = if files == 1 { "scenario" } else { "scenarios" };
+        environment.print(&format!("{files} {noun} without mistakes\n"));
+    }
+    Code::AsExpected
+}

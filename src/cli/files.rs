@@ -1,0 +1,152 @@
+//! Scenario files: found in folders, read, loaded, and their mistakes shown.
+//!
+//! ```text
+//!   paths ──▶ *.ron, sorted ──▶ text ──sets──▶ Plan │ rendered mistakes
+//! ```
+//!
+//! All files are loaded before any is run, so that a mistake in the third leaves nothing half-done.
+
+use super::{Environment, Format, exit::Code};
+use crate::{
+    base::text::{
+        diagnostic::{Colour, Diagnostic, Severity, Source, position, render},
+        source::Edited,
+    },
+    scenario::{
+        load::{LoadError, edit, load},
+        plan::Plan,
+    },
+};
+use anstream::AutoStream;
+use std::path::{Path, PathBuf};
+
+/// A file that could be loaded.
+pub(super) struct Loaded {
+    pub(super) path: PathBuf,
+    pub(super) plan: Plan,
+}
+
+/// The scenario files behind paths: files as they are, folders with all `*.ron` below, sorted.
+pub(super) fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        let read = |error| format!("failed to read {}: {error}", path.display());
+        if std::fs::metadata(path).map_err(read)?.is_dir() {
+            let from = files.len();
+            gather(path, &mut files).map_err(read)?;
+            files[from..].sort();
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            gather(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "ron") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+impl Environment<'_> {
+    /// Loads every file; shows all mistakes of all files and gives the code when there are any.
+    pub(super) fn load_all(
+        &self,
+        paths: &[PathBuf],
+        sets: &[(String, String)],
+    ) -> Result<Vec<Loaded>, Code> {
+        let files = scenario_files(paths).map_err(|error| self.usage(&error))?;
+        if files.is_empty() {
+            self.complain("there is no scenario (*.ron) here\n");
+            return Err(Code::NothingToRun);
+        }
+        let mut loaded = Vec::new();
+        let mut failed = 0;
+        for path in &files {
+            match self.load_one(path, sets) {
+                Ok(plan) => loaded.push(Loaded { path: path.clone(), plan }),
+                Err(code) => {
+                    failed += 1;
+                    if code != Code::Usage {
+                        return Err(code);
+                    }
+                }
+            }
+        }
+        if failed > 0 {
+            if files.len() > 1 {
+                self.complain(&format!("{failed} of {} files cannot be run\n", files.len()));
+            }
+            return Err(Code::Usage);
+        }
+        Ok(loaded)
+    }
+
+    fn load_one(&self, path: &Path, sets: &[(String, String)]) -> Result<Plan, Code> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| self.usage(&format!("failed to read {name}: {error}")))?;
+        let edited: Edited = match edit(&text, sets) {
+            Ok(edited) => edited,
+            Err(error) => return Err(self.usage(&format!("{name}: {error}"))),
+        };
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        load(self.registry, &stem, &edited).map_err(|error| {
+            self.show_mistakes(&name, &error);
+            Code::Usage
+        })
+    }
+
+    pub(super) fn usage(&self, message: &str) -> Code {
+        self.complain(&format!("error: {message}\n"));
+        Code::Usage
+    }
+
+    pub(super) fn show_mistakes(&self, name: &str, error: &LoadError) {
+        match self.format {
+            Format::Human => {
+                let source = Source { name, text: &error.text };
+                let shown = render(&error.mistakes, &source, self.stderr_colour());
+                self.complain(&format!("{shown}\n"));
+            }
+            Format::Json | Format::Jsonl => {
+                for mistake in &error.mistakes {
+                    self.print(&format!("{}\n", mistake_object(name, &error.text, mistake)));
+                }
+            }
+        }
+    }
+
+    fn stderr_colour(&self) -> Colour {
+        match AutoStream::choice(&std::io::stderr()) {
+            anstream::ColorChoice::Never => Colour::Never,
+            _ => Colour::Always,
+        }
+    }
+}
+
+/// A mistake as one JSON object.
+fn mistake_object(name: &str, text: &str, mistake: &Diagnostic) -> serde_json::Value {
+    let (line, column) = position(text, mistake.span.start);
+    let severity = match mistake.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    serde_json::json!({
+        "schema": "splitbrain.event/1",
+        "type": "mistake",
+        "file": name,
+        "line": line,
+        "column": column,
+        "code": mistake.code.as_str(),
+        "severity": severity,
+        "message": mistake.message,
+        "help": mistake.help,
+    })
+}

@@ -1,0 +1,326 @@
+//! `run`: one seed of each scenario, and on one screen what happened and whether it is bad.
+//!
+//! ```text
+//!   load all ──▶ run(seed) ──▶ screen · timeline · json ──▶ reports ──▶ the gravest exit code
+//! ```
+//!
+//! Every file is loaded before any is run. A run is recorded in full, since somebody looks; its
+//! hash is the same as that of a run that is only hashed, which `--verify-determinism` checks. A
+//! panic in a handler is a finding about the protocol with a seed, not the end of the program.
+
+use super::{
+    Environment, Format,
+    exit::Code,
+    files::Loaded,
+};
+use crate::{
+    base::{
+        ids::Seed,
+        time::{Duration, Time},
+    },
+    engine::{runner::Outcome, trace::{ENGINE_EPOCH, Recording}},
+    report::{
+        charts, json,
+        screen::{Colour, Expected, Surroundings, screen},
+        space_time::space_time,
+        timeline::{TimelineOptions, timeline},
+    },
+    scenario::{
+        plan::{Met, Plan, Runner},
+        run::{RuleReport, Run},
+    },
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Scenario files, or folders of them.
+    #[arg(required = true, value_name = "SCENARIO")]
+    paths: Vec<PathBuf>,
+
+    /// The seed: a number, or `random`.
+    #[arg(long, short, default_value = "1", value_parser = seed)]
+    seed: Seed,
+
+    /// Replace a part of each file before it is read: `network.loss=5%`.
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
+    sets: Vec<(String, String)>,
+
+    /// Stop at this instant.
+    #[arg(long, value_name = "DURATION")]
+    until: Option<Duration>,
+
+    /// Print the timeline of everything that happened.
+    #[arg(long)]
+    trace: bool,
+
+    /// Write pictures: a space-time diagram, operation latencies, in-doubt times.
+    #[arg(long)]
+    report: bool,
+
+    /// Where reports go.
+    #[arg(long, value_name = "FOLDER", default_value = "reports")]
+    out: PathBuf,
+
+    /// Run everything twice and compare, event by event.
+    #[arg(long)]
+    verify_determinism: bool,
+}
+
+fn seed(text: &str) -> Result<Seed, String> {
+    if text == "random" {
+        return Ok(Seed(random_seed()));
+    }
+    text.parse().map(Seed).map_err(|_| "a seed is a number, or `random`".to_owned())
+}
+
+/// The one place that asks the operating system for chance; the seed it gives is printed.
+#[expect(clippy::disallowed_methods, reason = "somebody asked for a random seed")]
+fn random_seed() -> u64 {
+    rand::random::<u64>() >> 11 // Short enough for JavaScript's numbers, should one meet it.
+}
+
+/// Splits `path=value`.
+pub(super) fn path_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
+        _ => Err("write it as PATH=VALUE, such as network.loss=5%".to_owned()),
+    }
+}
+
+pub(super) fn run(environment: &Environment<'_>, arguments: &Arguments) -> Code {
+    let mut loaded = match environment.load_all(&arguments.paths, &arguments.sets) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let mut code = Code::AsExpected;
+    let mut objects = Vec::new();
+    for (place, file) in loaded.iter_mut().enumerate() {
+        if let Some(until) = arguments.until {
+            cut_short(&mut file.plan, until);
+        }
+        let teller = Teller { environment, arguments, file, first: place == 0 };
+        code = code.or_graver(teller.tell(&mut objects));
+    }
+    if environment.format == Format::Json {
+        environment.print(&format!("{}\n", serde_json::Value::from(objects)));
+    }
+    code
+}
+
+fn cut_short(plan: &mut Plan, until: Duration) {
+    let mut setup = (*plan.setup).clone();
+    setup.end = setup.end.min(Time::ZERO + until);
+    setup.heal_at = setup.heal_at.filter(|at| *at <= setup.end);
+    plan.setup = Arc::new(setup);
+}
+
+/// Runs one file and tells of it.
+struct Teller<'a> {
+    environment: &'a Environment<'a>,
+    arguments: &'a Arguments,
+    file: &'a Loaded,
+    first: bool,
+}
+
+impl Teller<'_> {
+    fn tell(&self, objects: &mut Vec<serde_json::Value>) -> Code {
+        let seed = self.arguments.seed;
+        let plan = &self.file.plan;
+        let mut runner = plan.runner();
+        let run = match caught(|| runner.run(seed, Recording::Full)) {
+            Ok(run) => run,
+            Err(panic) => return self.panicked(&panic),
+        };
+        if self.arguments.verify_determinism
+            && let Err(difference) = verify(plan, &mut runner, &run)
+        {
+            self.environment.complain(&format!("error: {}@{seed}: {difference}\n", plan.name));
+            return Code::Diverged;
+        }
+        let met = plan.expectation(&run.judgements);
+        let mut code = self.code(&run, &met);
+        match self.reports(&run) {
+            Ok(reports) => self.show(&run, &met, reports, objects),
+            Err(error) => code = self.environment.usage(&error),
+        }
+        for message in never_fired(&run.rules) {
+            if self.arguments.until.is_none() {
+                let path = self.file.path.display();
+                self.environment.complain(&format!("error[SB0501]: {path}: {message}\n"));
+                code = code.or_graver(Code::Usage);
+            }
+        }
+        code
+    }
+
+    fn code(&self, run: &Run, met: &Met) -> Code {
+        match met {
+            _ if run.end.outcome == Outcome::LimitReached => {
+                let message = format!(
+                    "{}@{}: stopped after {} events at {}: a livelock, or far too long a run\n",
+                    run.name, run.seed, run.counters.events, run.end.quiet_at
+                );
+                self.environment.complain(&message);
+                Code::Inconclusive
+            }
+            Met::Yes => Code::AsExpected,
+            Met::No(_) => Code::NotAsExpected,
+            Met::Undecided(_) => Code::Inconclusive,
+        }
+    }
+
+    fn panicked(&self, panic: &str) -> Code {
+        let (plan, seed) = (&self.file.plan, self.arguments.seed);
+        self.environment.complain(&format!(
+            "error[SB0502]: {}@{seed}: {} panicked: {panic}\n{}\n",
+            plan.name,
+            plan.protocol,
+            self.reproduce()
+        ));
+        if panic.contains("src/engine/") || panic.contains("src/base/") {
+            self.environment.complain("this is a bug in splitbrain, not in your scenario\n");
+            return Code::OurBug;
+        }
+        Code::NotAsExpected
+    }
+
+    fn show(
+        &self,
+        run: &Run,
+        met: &Met,
+        reports: Vec<String>,
+        objects: &mut Vec<serde_json::Value>,
+    ) {
+        let expected = self.file.plan.expect.describe();
+        match self.environment.format {
+            Format::Human => {
+                if !self.first {
+                    self.environment.print("\n");
+                }
+                if self.arguments.trace {
+                    let shown = timeline(run, &TimelineOptions::default());
+                    self.environment.print(&format!("{shown}\n"));
+                }
+                let surroundings = Surroundings {
+                    expected: expectation(&expected, met),
+                    reproduce: self.reproduce(),
+                    reports,
+                };
+                self.environment.print(&screen(run, &surroundings, Colour::Always));
+            }
+            Format::Json | Format::Jsonl => {
+                let path = self.file.path.display().to_string();
+                let object = json::run_object(run, &path, &expected, met == &Met::Yes);
+                if self.environment.format == Format::Jsonl {
+                    self.environment.print(&format!("{object}\n"));
+                } else {
+                    objects.push(object);
+                }
+            }
+        }
+    }
+
+    /// The command that shows this run again.
+    fn reproduce(&self) -> String {
+        use std::fmt::Write;
+        let path = self.file.path.display();
+        let mut command = format!("splitbrain run {path} --seed {}", self.arguments.seed);
+        for (path, value) in &self.arguments.sets {
+            let quoted = format!("{path}={value}").replace('\'', "'\\''");
+            _ = write!(command, " --set '{quoted}'");
+        }
+        if let Some(until) = self.arguments.until {
+            _ = write!(command, " --until {until}");
+        }
+        command
+    }
+
+    /// Writes the pictures, if they are wanted, and gives their paths.
+    fn reports(&self, run: &Run) -> Result<Vec<String>, String> {
+        if !self.arguments.report {
+            return Ok(Vec::new());
+        }
+        let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
+        let latency = charts::operation_latency(run);
+        let doubt = charts::in_doubt(run);
+        let files = [
+            ("space_time.svg", space_time(run)),
+            ("latency.svg", latency.svg),
+            ("latency.csv", latency.csv),
+            ("in_doubt.svg", doubt.svg),
+            ("in_doubt.csv", doubt.csv),
+        ];
+        write_all(&folder, &files)
+    }
+}
+
+fn write_all(folder: &Path, files: &[(&str, String)]) -> Result<Vec<String>, String> {
+    let failed = |error| format!("failed to write to {}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut written = Vec::new();
+    for (name, content) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(failed)?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
+}
+
+fn expectation(expected: &str, met: &Met) -> Expected {
+    match met {
+        Met::Yes => Expected { text: format!("{expected}, as the scenario says"), met: true },
+        Met::No(why) => Expected { text: format!("{expected}, but {why}"), met: false },
+        Met::Undecided(why) => Expected { text: format!("{expected}, but {why}"), met: false },
+    }
+}
+
+/// What to say of the scheduled and triggered rules that never fired.
+pub(super) fn never_fired(rules: &[RuleReport]) -> Vec<String> {
+    let idle = rules.iter().filter(|rule| !rule.random && rule.counts.fired == 0);
+    idle.map(|rule| {
+        format!("the rule `{}` never fired: what it waits for did not happen", rule.id)
+    })
+    .collect()
+}
+
+/// Calls a function; a panic becomes its message and place.
+fn caught<T>(function: impl FnOnce() -> T) -> Result<T, String> {
+    use std::sync::{Arc, OnceLock};
+    let place = Arc::new(OnceLock::new());
+    let seen = place.clone();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        _ = seen.set(info.to_string());
+    }));
+    let result = catch_unwind(AssertUnwindSafe(function));
+    std::panic::set_hook(usual);
+    result.map_err(|_| place.get().cloned().unwrap_or_default())
+}
+
+/// Runs again, in the same world and in a new one, recorded and only hashed.
+fn verify(plan: &Plan, runner: &mut Runner<'_>, run: &Run) -> Result<(), String> {
+    let prefixes = runner.simulation().trace().prefixes().to_vec();
+    let stride = runner.simulation().trace().stride();
+    let mut check = |runner: &mut Runner<'_>, how: &str| {
+        let (hash, judgements) = runner.judge(run.seed);
+        if hash == run.hash && judgements == run.judgements {
+            return Ok(());
+        }
+        let again = runner.simulation().trace().prefixes();
+        let same = prefixes.iter().zip(again).take_while(|(one, other)| one == other).count();
+        let first = same as u64 * u64::from(stride);
+        Err(format!(
+            "run {how} gave another result: {hash:032x} instead of {:032x}; the first difference \
+             lies in the {stride} events after #{first} (epoch {ENGINE_EPOCH})",
+            run.hash
+        ))
+    };
+    check(runner, "again in the same world")?;
+    check(&mut plan.runner(), "in a new world")
+}
