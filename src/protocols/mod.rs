@@ -1,0 +1,22 @@
+//! Protocols: one file per pattern, and the registry.
+//!
+//! ```text
+//!   protocols::all() ──▶ name, steps ──configure(text)──▶ simulation        in teaching order
+//! ```
+//!
+//! A file reads from top to bottom as the textbook tells it: the diagram, what is sent, what
+//! survives a crash, which steps carry the guarantees, then one `impl` block per phase.
+//!
+//! Adding a pattern: one file, one line in [`all`], its scenarios and its chapter.
+
+use crate::engine::runner::{Of, Runnable};
+
+/// Delivery through a broker: at least once on the way, exactly once in effect.
+pub mod relay;
+
+/// Every built-in protocol.
+pub fn all() -> Vec<Box<dyn Runnable>> {
+    vec![
+        Box::new(Of::<relay::Relay>::new()), //
+    ]
+}
