@@ -34,13 +34,14 @@ use crate::{
         time::Duration,
     },
     blocks::toy_broker::{self, Broker},
+    embed,
     engine::{
         ctx,
         facts::{Fact, Facts},
         operations::{Answer, Operation},
         protocol::{BadSetting, Logged, Placement, Protocol},
     },
-    embed, steps,
+    steps,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -347,6 +348,256 @@ impl Consumer {
             Record::Took(item) => _ = self.took.insert(item.id),
             Record::Moved(offset) => self.offset = offset,
             Record::Accepted(_) | Record::Broker(_) => {} // Of other roles.
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::{
+            ids::Seed,
+            quantity::Probability,
+            sampler::{Law, Sampler},
+            time::Time,
+        },
+        engine::{
+            bench::{self, Bench},
+            clients::{Again, Draw, Request, Target, Workload},
+            faults::{CutAt, DiskFate, Rule, Span, Victim, What, When},
+            operations::Ending,
+            protocol::Step as _,
+            runner::With,
+            setup::Setup,
+            signal::{self, Signal},
+            trace::Recording,
+            world::{Judge, World},
+        },
+    };
+    use std::{collections::BTreeMap, sync::Arc};
+
+    type Told = bench::Told<Relay>;
+
+    const ITEM: Item = Item { id: 7, key: 1, value: 10 };
+    const OP: OpId = OpId(7);
+
+    fn bench() -> Bench<Relay> {
+        Bench::new(Config::default())
+    }
+
+    fn to_broker(message: toy_broker::Message<Item>) -> Told {
+        Told::Send("broker".to_owned(), message.into())
+    }
+
+    fn publish_item() -> [Told; 2] {
+        let publish = toy_broker::Message::Publish { id: 7, event: ITEM };
+        let retry = Duration::from_millis(50).into();
+        [to_broker(publish), Told::SetTimer(retry, Timer::Retry(7))]
+    }
+
+    fn batch(offset: u64) -> toy_broker::Message<Item> {
+        toy_broker::Message::Batch { offset, events: vec![ITEM] }
+    }
+
+    #[test]
+    fn the_producer_answers_only_after_its_force() {
+        let append = Operation::Append { key: 1, value: 10 };
+        let told = bench().request("producer", OP, append);
+        let force = Told::Force("ForceAccept", Record::Accepted(ITEM));
+        assert_eq!(told[..2], [force, Told::Reply(OP, Answer::Done)]);
+        assert_eq!(told[2..], publish_item());
+    }
+
+    #[test]
+    fn an_ablated_force_is_a_mark_and_a_write() {
+        let append = Operation::Append { key: 1, value: 10 };
+        let told = bench().ablate(Step::ForceAccept).request("producer", OP, append);
+        assert_eq!(told[..2], [Told::Mark("ForceAccept"), Told::Write(Record::Accepted(ITEM))]);
+    }
+
+    #[test]
+    fn the_producer_publishes_until_it_is_answered_and_again_after_a_crash() {
+        let mut bench = bench();
+        bench.apply("producer", [Record::Accepted(ITEM)]);
+        assert_eq!(bench.boot("producer"), publish_item());
+        let told = bench.timer("producer", Timer::Retry(7));
+        assert_eq!(told[0], Told::Mark("RetryPublish"));
+        assert_eq!(told[1..], publish_item());
+        let told = bench.message("producer", "broker", toy_broker::Message::Published(7));
+        assert_eq!(told, [Told::CancelTimer(Timer::Retry(7))]);
+        assert_eq!(bench.state("producer").waiting(), None);
+    }
+
+    #[test]
+    fn the_broker_answers_a_repeat_without_appending_it() {
+        let mut bench = bench();
+        let publish = toy_broker::Message::Publish { id: 7, event: ITEM };
+        let told = bench.message("broker", "producer", publish.clone());
+        let appended = toy_broker::Record::Appended { id: 7, event: ITEM };
+        let answer = Told::Send("producer".to_owned(), toy_broker::Message::Published(7).into());
+        assert_eq!(told, [Told::Force("ForceAppend", appended.into()), answer.clone()]);
+        assert_eq!(bench.message("broker", "producer", publish), [answer]);
+    }
+
+    #[test]
+    fn the_consumer_applies_an_event_once() {
+        let mut bench = bench();
+        let dedupe = Told::Mark("Deduplicate");
+        let told = bench.message("consumer", "broker", batch(0));
+        let force = Told::Force("ForceEffect", Record::Took(ITEM));
+        assert_eq!(told, [dedupe.clone(), force, Told::Write(Record::Moved(1))]);
+        assert_eq!(bench.message("consumer", "broker", batch(0)), []);
+        let told = bench.message("consumer", "broker", batch(1));
+        assert_eq!(told, [dedupe, Told::Write(Record::Moved(2))]);
+    }
+
+    #[derive(Debug)]
+    struct Appends;
+
+    impl Workload for Appends {
+        fn clients(&self) -> u16 {
+            2
+        }
+
+        fn first(&self, draw: &mut Draw<'_>) -> Duration {
+            Duration::from_micros(draw.below("first", 20_000))
+        }
+
+        fn next(&self, draw: &mut Draw<'_>) -> Request {
+            let operation = Operation::Append { key: 0, value: draw.nth() as i64 };
+            let again = Again::After(Duration::from_millis(20));
+            Request { operation, target: Target::Any, again }
+        }
+    }
+
+    /// How often each item was accepted and took effect.
+    #[derive(Debug, Default, PartialEq)]
+    struct Tally(BTreeMap<u64, (u32, u32)>);
+
+    impl Judge for Tally {
+        fn on_signal(&mut self, signal: &Signal) {
+            match signal.what {
+                signal::What::Stated(_, Fact::Accepted(id)) => self.0.entry(id).or_default().0 += 1,
+                signal::What::Stated(_, Fact::TookEffect(id)) => {
+                    self.0.entry(id).or_default().1 += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    impl Tally {
+        /// The property that fell, if one did.
+        fn falls(&self) -> Option<&'static str> {
+            if self.0.values().any(|&(_, took)| took > 1) {
+                return Some("delivery.at_most_once");
+            }
+            self.0.values().any(|&(_, took)| took == 0).then_some("delivery.at_least_once")
+        }
+    }
+
+    fn calm() -> Setup {
+        let (until, end) = (Time::from_millis(500), Time::from_secs(3));
+        let heal_at = Some(Time::from_secs(1));
+        Setup { until, end, heal_at, ..Setup::calm(Arc::new(Appends)) }
+    }
+
+    fn lossy() -> Setup {
+        let mut setup = calm();
+        let one_in_five = Probability::from_ratio(1, 5);
+        (setup.link.loss, setup.link.duplication) = (one_in_five, one_in_five);
+        let (least, most) = (Duration::from_micros(500), Duration::from_millis(30));
+        setup.link.latency = sampler(Law::Uniform(least, most));
+        setup
+    }
+
+    fn crashing(mut setup: Setup) -> Setup {
+        let what = What::Crash {
+            node: Victim::Actor,
+            down: Span::For(sampler(Law::Fixed(Duration::from_millis(50)))),
+            cut: CutAt::Anywhere,
+            disk: DiskFate::Keep,
+        };
+        let when = When::EachEffect { chance: Probability::from_ratio(1, 50), nodes: vec![] };
+        setup.rules.push(Rule { id: "crash".to_owned(), when, what });
+        setup
+    }
+
+    fn sampler(law: Law) -> Sampler {
+        law.compile().unwrap()
+    }
+
+    fn world(setup: Setup) -> World<Relay> {
+        With::new(Config { producers: 2, ..Config::default() }).world(Arc::new(setup))
+    }
+
+    fn run(world: &mut World<Relay>, seed: u64) -> Tally {
+        world.reset(Seed(seed), Recording::HashOnly);
+        let mut tally = Tally::default();
+        world.run(&mut tally);
+        tally
+    }
+
+    /// Runs seeds and returns how many items there were in all.
+    fn keeps_its_promise(setup: Setup, seeds: u64) -> usize {
+        let mut world = world(setup);
+        let items = (0..seeds).map(|seed| {
+            let tally = run(&mut world, seed);
+            assert_eq!(tally.falls(), None, "seed {seed}: {tally:?}");
+            assert!(tally.0.values().all(|&(accepted, _)| accepted == 1), "seed {seed}");
+            assert_eq!(world.waiting(), [], "seed {seed}");
+            let ok = |entry: &&crate::engine::operations::HistoryEntry| {
+                matches!(entry.ending, Some((_, Ending::Ok(_))))
+            };
+            let history = crate::engine::runner::Simulation::history(&world);
+            assert!(history.iter().filter(ok).all(|e| tally.0.contains_key(&u64::from(e.op.0))));
+            tally.0.len()
+        });
+        items.sum()
+    }
+
+    #[test]
+    fn every_item_takes_effect_once_when_nothing_goes_wrong() {
+        assert_eq!(keeps_its_promise(calm(), 3), 150);
+    }
+
+    #[test]
+    fn every_item_takes_effect_once_over_lossy_links() {
+        assert_eq!(keeps_its_promise(lossy(), 100), 5000);
+    }
+
+    #[test]
+    fn every_item_takes_effect_once_through_crashes() {
+        assert!(keeps_its_promise(crashing(calm()), 200) > 2000);
+        assert!(keeps_its_promise(crashing(lossy()), 200) > 2000);
+    }
+
+    #[test]
+    fn a_seed_always_runs_alike() {
+        let mut first = world(crashing(lossy()));
+        let mut second = world(crashing(lossy()));
+        run(&mut second, 1); // What ran before does not matter.
+        for seed in 0..20 {
+            assert_eq!(run(&mut first, seed), run(&mut second, seed));
+            let [first, second]: [&dyn crate::engine::runner::Simulation; 2] = [&first, &second];
+            assert_eq!(first.trace().hash(), second.trace().hash());
+            assert_eq!(first.digest(), second.digest());
+        }
+    }
+
+    #[test]
+    fn without_any_one_step_the_property_it_guards_falls() {
+        for (step, info) in Step::ALL.iter().enumerate() {
+            let ablated = Setup { ablated: 1 << step, ..crashing(lossy()) };
+            let mut world = world(ablated);
+            let mut fallen = (0..300).filter_map(|seed| run(&mut world, seed).falls());
+            let c = fallen.by_ref().fold((0, 0), |c, f| {
+                if f == info.guards { (c.0 + 1, c.1) } else { (c.0, c.1 + 1) }
+            });
+            println!("{} {c:?}", info.name);
+            assert_eq!(c.1, 0);
+            assert!(c.0 > 0);
         }
     }
 }
