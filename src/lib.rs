@@ -1,5 +1,6 @@
 //! splitbrain: a deterministic simulator of distributed systems.
 pub mod base;
+pub mod blocks;
 pub mod checkers;
 //pub mod cli;
 pub mod engine;

@@ -103,10 +103,9 @@ fn read_only_participants_leave_after_phase_one() {
         // Accounts 0 and 1 belong to the first two participants; the others change nothing.
         let updaters = n.min(2);
         let readers = n - updaters;
-        for (presume, per_updater, coordinator, participant) in [
-            ("Abort", 4, logged(2, 1), logged(2, 2)),
-            ("Commit", 3, logged(2, 2), logged(2, 1)),
-        ] {
+        for (presume, per_updater, coordinator, participant) in
+            [("Abort", 4, logged(2, 1), logged(2, 2)), ("Commit", 3, logged(2, 2), logged(2, 1))]
+        {
             let run = run(&settings(n, presume, ""), TRANSFER);
             assert_eq!(run.counters.operations.ok, 1, "{presume} {n}");
             assert_eq!(messages(&run), per_updater * updaters + 2 * readers, "{presume} {n}");
@@ -155,7 +154,8 @@ fn an_abort_costs_what_mohan_lindsay_and_obermarck_count() {
 fn a_commit_that_a_resource_manager_begins_costs_what_gray_and_lamport_count() {
     for n in 1..=5 {
         for (seat, sent) in [("Apart", 3 * n - 1), ("CoLocated", 3 * n - 3)] {
-            let begin = format!("read_only_votes: Off, begin: ResourceManager(coordinator: {seat})");
+            let begin =
+                format!("read_only_votes: Off, begin: ResourceManager(coordinator: {seat})");
             let run = run(&settings(n, "Abort", &begin), TRANSFER);
             assert_eq!(run.counters.operations.ok, 1, "{seat} {n}");
             assert_eq!(messages(&run), sent, "messages, {seat}, {n} resource managers");

@@ -35,6 +35,25 @@ pub trait Workload: Debug + Send + Sync {
     fn next(&self, draw: &mut Draw<'_>) -> Request;
 }
 
+/// Nobody asks for anything.
+impl Workload for () {
+    fn clients(&self) -> u16 {
+        0
+    }
+
+    fn until(&self) -> Option<Duration> {
+        None
+    }
+
+    fn first(&self, _: &mut Draw<'_>) -> Duration {
+        Duration::ZERO
+    }
+
+    fn next(&self, _: &mut Draw<'_>) -> Request {
+        unreachable!("there are no clients")
+    }
+}
+
 /// What a client does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {

@@ -15,6 +15,9 @@
 //! By default the node is busy while it forces, like a thread blocked on fsync. With
 //! [`Ctx::force_grouped`] it goes on handling events; its memory then shows what is not yet
 //! durable, so all its later effects queue behind the unfinished force.
+//!
+//! What logs a record gives it back as it was handed in, so a building block that logs its own
+//! record applies its own record and need not know what its host makes of it.
 
 use super::{
     core::{Core, Effect, EffectOf, FORCING, Parked, Wait},
@@ -82,6 +85,11 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         Self { me, config, core, mode, effects_left, parked: 0, force: None, waits: Wait::Handler }
     }
 
+    /// Hands that only list: every effect is parked, as if behind a force that never ends.
+    pub(super) fn listing(me: NodeId, config: &'a P::Config, core: &'a mut Core<P>) -> Self {
+        Self { mode: Mode::Parked, ..Self::new(me, config, core) }
+    }
+
     /// This node.
     pub fn me(&self) -> NodeId {
         self.me
@@ -121,62 +129,68 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     /// node takes no input until then. Where the scenario leaves the step out, the record is only
     /// written.
     #[must_use = "a record changes state by apply"]
-    pub fn force(&mut self, step: P::Step, record: impl Into<P::Record>) -> Logged<P::Record> {
-        self.force_for(step, record.into(), Wait::Node)
+    pub fn force<R: Clone + Into<P::Record>>(&mut self, step: P::Step, record: R) -> Logged<R> {
+        self.force_for(step, record, Wait::Node)
     }
 
     /// Like [`Ctx::force`], but the node goes on handling events while the disk works; forces that
     /// wait share the next one.
     #[must_use = "a record changes state by apply"]
-    pub fn force_grouped(
+    pub fn force_grouped<R: Clone + Into<P::Record>>(
         &mut self,
         step: P::Step,
-        record: impl Into<P::Record>,
-    ) -> Logged<P::Record> {
-        self.force_for(step, record.into(), Wait::Handler)
+        record: R,
+    ) -> Logged<R> {
+        self.force_for(step, record, Wait::Handler)
     }
 
-    fn force_for(&mut self, step: P::Step, record: P::Record, wait: Wait) -> Logged<P::Record> {
+    fn force_for<R: Clone + Into<P::Record>>(
+        &mut self,
+        step: P::Step,
+        record: R,
+        wait: Wait,
+    ) -> Logged<R> {
         let index = step.index() as u16;
         if self.core.setup.ablated >> index & 1 == 1 {
             self.step(step);
             return self.write(record);
         }
+        let logged = Logged::new(record.clone());
         if self.mode == Mode::Behind || self.live() {
-            match self.core.force(self.me, index, record.clone()) {
+            match self.core.force(self.me, index, record.into()) {
                 After::Waits(upto, label) => {
                     self.wait_for(Forced { upto, step: index, label }, wait)
                 }
                 After::GoesOn | After::Crashes => self.mode = Mode::Dead,
             }
         } else {
-            self.park(|| Effect::Force(index, record.clone(), wait));
+            self.park(|| Effect::Force(index, record.into(), wait));
         }
-        Logged::new(record)
+        logged
     }
 
     /// Writes a record that becomes durable with the next force, if no crash comes first.
     #[must_use = "a record changes state by apply"]
-    pub fn write(&mut self, record: impl Into<P::Record>) -> Logged<P::Record> {
-        let record = record.into();
+    pub fn write<R: Clone + Into<P::Record>>(&mut self, record: R) -> Logged<R> {
+        let logged = Logged::new(record.clone());
         if self.mode == Mode::Behind || self.live() {
-            self.core.write(self.me, record.clone());
+            self.core.write(self.me, record.into());
         } else {
-            self.park(|| Effect::Write(record.clone()));
+            self.park(|| Effect::Write(record.into()));
         }
-        Logged::new(record)
+        logged
     }
 
     /// Replaces the whole log by one record that says the same, durably and at once.
     #[must_use = "a record changes state by apply"]
-    pub fn checkpoint(&mut self, record: impl Into<P::Record>) -> Logged<P::Record> {
-        let record = record.into();
+    pub fn checkpoint<R: Clone + Into<P::Record>>(&mut self, record: R) -> Logged<R> {
+        let logged = Logged::new(record.clone());
         if self.live() {
-            self.core.checkpoint(self.me, record.clone());
+            self.core.checkpoint(self.me, record.into());
         } else {
-            self.park(|| Effect::Checkpoint(record.clone()));
+            self.park(|| Effect::Checkpoint(record.into()));
         }
-        Logged::new(record)
+        logged
     }
 
     /// Marks a named step in the order of effects, and answers whether the scenario keeps it.

@@ -5,6 +5,7 @@
 //!   world ── the loop    core ── the data      effects · inject · asking ── what happens to it
 //!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
+//!   bench ── one handler at a time, for unit tests
 //! ```
 //!
 //! Single-threaded, discrete events, virtual time. Handlers are pure functions of a node's state
@@ -59,3 +60,6 @@ pub mod counters;
 
 /// The erased face of a protocol.
 pub mod runner;
+
+/// One handler at a time: a state and an event in, a list of effects out.
+pub mod bench;

@@ -224,6 +224,41 @@ macro_rules! steps {
     };
 }
 
+/// Embeds a building block's enum in its host's enum as a newtype variant: `From` to say it,
+/// `TryFrom` to take it out again.
+///
+/// ```
+/// #[derive(Debug, PartialEq)]
+/// enum Inner { Appended(u64) }
+/// enum Record { Accepted(u64), Broker(Inner) }
+/// splitbrain::embed!(Inner as Record::Broker);
+///
+/// assert_eq!(Inner::try_from(Record::from(Inner::Appended(7))), Ok(Inner::Appended(7)));
+/// assert_eq!(Inner::try_from(Record::Accepted(7)), Err(()));
+/// ```
+#[macro_export]
+macro_rules! embed {
+    ($inner:ty as $host:ident :: $variant:ident) => {
+        impl From<$inner> for $host {
+            fn from(inner: $inner) -> Self {
+                Self::$variant(inner)
+            }
+        }
+
+        impl TryFrom<$host> for $inner {
+            type Error = ();
+
+            #[allow(unreachable_patterns, reason = "a host may have no other variant")]
+            fn try_from(host: $host) -> Result<Self, ()> {
+                match host {
+                    $host::$variant(inner) => Ok(inner),
+                    _ => Err(()),
+                }
+            }
+        }
+    };
+}
+
 /// Positions in a topology as a set.
 pub fn node_set(positions: &[usize]) -> NodeSet {
     positions.iter().map(|&position| NodeId(position as u16)).collect()

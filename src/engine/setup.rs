@@ -12,11 +12,12 @@ use super::{
     clients::Workload,
     clock::ClockLaw,
     faults::{Budget, Rule, Swarm},
-    network::{Endpoint, Link},
+    network::{Endpoint, Link, Order},
 };
 use crate::base::{
     ids::NodeId,
-    sampler::Sampler,
+    quantity::Probability,
+    sampler::{Law, Sampler},
     time::{Duration, Time},
 };
 use std::sync::Arc;
@@ -56,6 +57,52 @@ pub struct Setup {
     pub heal_at: Option<Time>,
     /// When the run ends.
     pub end: Time,
+}
+
+impl Setup {
+    /// A world in which nothing goes wrong: messages and forces take a millisecond each, clients
+    /// are patient for a second, the run ends after ten.
+    pub fn calm(workload: Arc<dyn Workload>) -> Self {
+        let end = Time::from_secs(10);
+        Self {
+            link: Link::calm(),
+            client_link: Link::calm(),
+            links: Vec::new(),
+            force: a_millisecond(),
+            clocks: ClockLaw::default(),
+            service: Vec::new(),
+            workload,
+            patience: Duration::from_secs(1),
+            until: end,
+            rules: Vec::new(),
+            budget: Budget::Unlimited,
+            swarm: Swarm::Off,
+            ablated: 0,
+            ties: Ties::Insertion,
+            heal_at: None,
+            end,
+        }
+    }
+}
+
+impl Link {
+    /// A link that takes a millisecond, in order, and loses nothing.
+    pub fn calm() -> Self {
+        Self {
+            latency: a_millisecond(),
+            loss: Probability::NEVER,
+            duplication: Probability::NEVER,
+            corruption: Probability::NEVER,
+            replay: Probability::NEVER,
+            replay_after: a_millisecond(),
+            order: Order::Independent,
+        }
+    }
+}
+
+fn a_millisecond() -> Sampler {
+    let law = Law::Fixed(Duration::from_millis(1));
+    law.compile().expect("a fixed law always makes sense")
 }
 
 /// How long handlers occupy a node, and how many events may wait for it.
