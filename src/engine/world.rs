@@ -120,6 +120,11 @@ impl<P: Protocol> World<P> {
             .collect()
     }
 
+    /// What the run cost so far.
+    pub fn counters(&self) -> &super::counters::Counters {
+        &self.core.counters
+    }
+
     /// The state of a node, for looking at.
     pub fn state(&self, node: NodeId) -> &P {
         &self.states[usize::from(node.0)]
