@@ -141,7 +141,9 @@ pub(super) const SERVING: u8 = 8;
 pub(super) struct Cell<M, R, T> {
     pub(super) busy: u8,
     pub(super) incarnation: u16,
-    pub(super) ticket: u32,
+    /// The latest pause and the latest slow spell: the end of an earlier one ends nothing.
+    pub(super) pauses: u32,
+    pub(super) spells: u32,
     pub(super) flushing: bool,
     pub(super) booted: bool,
     pub(super) clock: Clock,
@@ -167,7 +169,8 @@ impl<M, R, T> Cell<M, R, T> {
         Self {
             busy: 0,
             incarnation: 0,
-            ticket: 0,
+            pauses: 0,
+            spells: 0,
             flushing: false,
             booted: false,
             clock: Clock::default(),
@@ -186,7 +189,8 @@ impl<M, R, T> Cell<M, R, T> {
     }
 
     fn reset(&mut self, clock: Clock) {
-        (self.busy, self.incarnation, self.ticket) = (0, 0, 0);
+        (self.busy, self.incarnation) = (0, 0);
+        (self.pauses, self.spells) = (0, 0);
         (self.flushing, self.booted, self.clock) = (false, false, clock);
         self.log.clear();
         self.timers.clear();

@@ -350,8 +350,8 @@ impl<P: Protocol> Core<P> {
         let cell = self.cell(node);
         cell.busy |= PAUSED;
         cell.paused_by = Some(rule);
-        cell.ticket += 1;
-        let ticket = cell.ticket;
+        cell.pauses += 1;
+        let ticket = cell.pauses;
         self.note_at(node, Kind::Pause, u64::from(rule));
         if let Some(span) = until {
             self.put(self.now + span, Class::Fault, Event::Resume { node, ticket });
@@ -362,8 +362,8 @@ impl<P: Protocol> Core<P> {
         let until = self.span(rule, span);
         let cell = self.cell(node);
         cell.slowed = Some((service, rule));
-        cell.ticket += 1;
-        let ticket = cell.ticket;
+        cell.spells += 1;
+        let ticket = cell.spells;
         self.disturb(node, rule);
         if let Some(span) = until {
             self.put(self.now + span, Class::Fault, Event::EndSlow { node, ticket });
