@@ -99,6 +99,13 @@ pub(super) enum Effect<M, R, T> {
     Reply(OpId, Answer),
 }
 
+impl<M, R, T> Effect<M, R, T> {
+    /// Whether it changes the log.
+    pub(super) fn logs(&self) -> bool {
+        matches!(self, Self::Force(..) | Self::Write(_) | Self::Checkpoint(_))
+    }
+}
+
 /// Who waits for a force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Wait {
@@ -154,6 +161,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) parked: VecDeque<Parked>,
     /// Their effects, flat and in order.
     pub(super) held: VecDeque<Effect<M, R, T>>,
+    /// How many of them change the log.
+    pub(super) held_records: u32,
     pub(super) inbox: VecDeque<Waiting<M, T>>,
     pub(super) serving: Option<Waiting<M, T>>,
     pub(super) doom: Option<Doom>,
@@ -178,6 +187,7 @@ impl<M, R, T> Cell<M, R, T> {
             timers: Vec::new(),
             parked: VecDeque::new(),
             held: VecDeque::new(),
+            held_records: 0,
             inbox: VecDeque::new(),
             serving: None,
             doom: None,
@@ -196,6 +206,7 @@ impl<M, R, T> Cell<M, R, T> {
         self.timers.clear();
         self.parked.clear();
         self.held.clear();
+        self.held_records = 0;
         self.inbox.clear();
         (self.serving, self.doom, self.paused_by) = (None, None, None);
         (self.slowed, self.stalled, self.failing) = (None, None, None);

@@ -324,6 +324,7 @@ impl<P: Protocol> Core<P> {
         (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
         cell.parked.clear();
         cell.held.clear();
+        cell.held_records = 0;
         let mut timers = std::mem::take(&mut cell.timers);
         timers.drain(..).filter_map(|(_, slot)| slot).for_each(|slot| self.cancel(slot));
         self.cell(node).timers = timers;
