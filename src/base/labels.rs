@@ -10,7 +10,7 @@
 //! and no procedural macro. A message of a block that is embedded as a newtype variant is called
 //! by the path (`Broker.Publish`), else all of a broker's messages would bear one name.
 //!
-//! Limits: one level of nesting; 65,535 labels.
+//! Limits: one level of nesting; 65,535 labels. What is no enum has one label, its type's name.
 
 use super::digest::Digest;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, Visitor};
@@ -36,6 +36,9 @@ impl Labels {
             }
             labels.names.extend(nested.iter().map(|inner| format!("{outer}.{inner}")));
         }
+        if labels.names.is_empty() {
+            labels.names.push(type_word::<T>().to_owned());
+        }
         labels
     }
 
@@ -59,6 +62,13 @@ impl Labels {
     pub fn find(&self, name: &str) -> Option<u16> {
         self.names.iter().position(|known| known == name).map(|index| index as u16)
     }
+}
+
+/// The name of a type without its path and parameters.
+fn type_word<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
 }
 
 /// The variants of `T`, or of what its variant `inside` directly holds. Empty for what is no enum.
@@ -169,7 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_enum_has_no_labels() {
-        assert!(Labels::of::<u64>().names().is_empty());
+    fn what_is_no_enum_is_called_by_its_type() {
+        assert_eq!(Labels::of::<u64>().names(), ["u64"]);
+        assert_eq!(Labels::of::<std::num::Wrapping<u8>>().names(), ["Wrapping"]);
+        assert_eq!(Labels::of::<u64>().index(&digest(&7_u64)), 0);
     }
 }

@@ -128,7 +128,9 @@ impl<P: Protocol> Bench<P> {
         let node = self.node(node);
         let mut ctx = Ctx::listing(node, &self.config, &mut self.core);
         handler(&mut self.states[usize::from(node.0)], &mut ctx);
-        let effects = std::mem::take(&mut self.core.cell(node).held);
+        let cell = self.core.cell(node);
+        cell.held_records = 0;
+        let effects = std::mem::take(&mut cell.held);
         effects.into_iter().map(|effect| self.told(effect)).collect()
     }
 

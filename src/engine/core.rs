@@ -99,6 +99,13 @@ pub(super) enum Effect<M, R, T> {
     Reply(OpId, Answer),
 }
 
+impl<M, R, T> Effect<M, R, T> {
+    /// Whether it changes the log.
+    pub(super) fn logs(&self) -> bool {
+        matches!(self, Self::Force(..) | Self::Write(_) | Self::Checkpoint(_))
+    }
+}
+
 /// Who waits for a force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Wait {
@@ -141,7 +148,9 @@ pub(super) const SERVING: u8 = 8;
 pub(super) struct Cell<M, R, T> {
     pub(super) busy: u8,
     pub(super) incarnation: u16,
-    pub(super) ticket: u32,
+    /// The latest pause and the latest slow spell: the end of an earlier one ends nothing.
+    pub(super) pauses: u32,
+    pub(super) spells: u32,
     pub(super) flushing: bool,
     pub(super) booted: bool,
     pub(super) clock: Clock,
@@ -152,6 +161,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) parked: VecDeque<Parked>,
     /// Their effects, flat and in order.
     pub(super) held: VecDeque<Effect<M, R, T>>,
+    /// How many of them change the log.
+    pub(super) held_records: u32,
     pub(super) inbox: VecDeque<Waiting<M, T>>,
     pub(super) serving: Option<Waiting<M, T>>,
     pub(super) doom: Option<Doom>,
@@ -167,7 +178,8 @@ impl<M, R, T> Cell<M, R, T> {
         Self {
             busy: 0,
             incarnation: 0,
-            ticket: 0,
+            pauses: 0,
+            spells: 0,
             flushing: false,
             booted: false,
             clock: Clock::default(),
@@ -175,6 +187,7 @@ impl<M, R, T> Cell<M, R, T> {
             timers: Vec::new(),
             parked: VecDeque::new(),
             held: VecDeque::new(),
+            held_records: 0,
             inbox: VecDeque::new(),
             serving: None,
             doom: None,
@@ -186,12 +199,14 @@ impl<M, R, T> Cell<M, R, T> {
     }
 
     fn reset(&mut self, clock: Clock) {
-        (self.busy, self.incarnation, self.ticket) = (0, 0, 0);
+        (self.busy, self.incarnation) = (0, 0);
+        (self.pauses, self.spells) = (0, 0);
         (self.flushing, self.booted, self.clock) = (false, false, clock);
         self.log.clear();
         self.timers.clear();
         self.parked.clear();
         self.held.clear();
+        self.held_records = 0;
         self.inbox.clear();
         (self.serving, self.doom, self.paused_by) = (None, None, None);
         (self.slowed, self.stalled, self.failing) = (None, None, None);

@@ -4,7 +4,8 @@
 //!   Live ──force──▶ Parked     behind a force: effects wait as data until the disk is done
 //!     └──crash────▶ Dead       a crash fell here: nothing happens any more
 //!   Behind                     an earlier handler's grouped force is unfinished: records go to
-//!                              the log at once, everything else waits
+//!                              the log at once, everything else waits; records too if one of
+//!                              the earlier handler's still waits, for the log keeps their order
 //! ```
 //!
 //! Nobody else runs at the instant of a handler, so a live effect may act at once; a list exists
@@ -80,7 +81,11 @@ struct Forced {
 impl<'a, P: Protocol> Ctx<'a, P> {
     pub(super) fn new(me: NodeId, config: &'a P::Config, core: &'a mut Core<P>) -> Self {
         let cell = core.cell(me);
-        let mode = if cell.parked.is_empty() { Mode::Live } else { Mode::Behind };
+        let mode = match cell.held_records {
+            0 if cell.parked.is_empty() => Mode::Live,
+            0 => Mode::Behind,
+            _ => Mode::Parked, // The log keeps the order in which memory saw the records.
+        };
         let effects_left = cell.doom.map_or(u32::MAX, |doom| doom.effects_left);
         Self { me, config, core, mode, effects_left, parked: 0, force: None, waits: Wait::Handler }
     }
@@ -173,7 +178,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     #[must_use = "a record changes state by apply"]
     pub fn write<R: Clone + Into<P::Record>>(&mut self, record: R) -> Logged<R> {
         let logged = Logged::new(record.clone());
-        if self.mode == Mode::Behind || self.live() {
+        if self.mode == Mode::Behind || self.follows_grouped_force() || self.live() {
             self.core.write(self.me, record.into());
         } else {
             self.park(|| Effect::Write(record.into()));
@@ -272,6 +277,12 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         }
     }
 
+    /// Whether nothing stands between this handler's grouped force and what comes now: a record
+    /// then joins the log at once, so that later handlers can go on sharing forces.
+    fn follows_grouped_force(&self) -> bool {
+        self.force.is_some() && self.waits == Wait::Handler && self.parked == 0
+    }
+
     #[inline]
     fn go_on(&mut self, after: After) {
         if after == After::Crashes {
@@ -286,7 +297,10 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         }
         self.mode = Mode::Parked;
         self.parked += 1;
-        self.core.cell(self.me).held.push_back(effect());
+        let effect = effect();
+        let cell = self.core.cell(self.me);
+        cell.held_records += u32::from(effect.logs());
+        cell.held.push_back(effect);
     }
 
     fn wait_for(&mut self, force: Forced, wait: Wait) {
@@ -320,5 +334,106 @@ impl<'a, P: Protocol> Ctx<'a, P> {
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::ids::Seed,
+        engine::{
+            clients::{Again, Draw, Request, Target, Workload},
+            facts::Facts,
+            operations::Operation,
+            protocol::Placement,
+            runner::With,
+            setup::Setup,
+            trace::Recording,
+            world::World,
+        },
+    };
+    use std::sync::Arc;
+
+    crate::steps! {
+        enum GroupStep {
+            /// The first record of a request.
+            Force => "order",
+        }
+    }
+
+    /// For each request forces one record in a group and writes another behind it, at times with
+    /// the answer between the two.
+    #[derive(Clone, Debug, Default, Serialize)]
+    struct Pairs {
+        applied: Vec<u32>,
+    }
+
+    impl Protocol for Pairs {
+        const NAME: &'static str = "Pairs";
+        const SUMMARY: &'static str = "two records per request";
+        type Config = ();
+        type Message = ();
+        type Record = u32;
+        type Timer = ();
+        type Step = GroupStep;
+
+        fn topology((): &()) -> Vec<Placement> {
+            vec![Placement::new("node", "node").serving_clients()]
+        }
+
+        fn new((): &(), _: NodeId) -> Self {
+            Self::default()
+        }
+
+        fn on_request(&mut self, op: OpId, _: Operation, ctx: &mut Ctx<'_, Self>) {
+            self.apply(ctx.force_grouped(GroupStep::Force, op.0 * 2));
+            if op.0 % 8 == 3 {
+                ctx.reply(op, Answer::Done);
+            }
+            self.apply(ctx.write(op.0 * 2 + 1));
+            if op.0 % 8 != 3 {
+                ctx.reply(op, Answer::Done);
+            }
+        }
+
+        fn apply(&mut self, record: Logged<u32>) {
+            self.applied.push(record.into_inner());
+        }
+
+        fn on_boot(&mut self, _: &mut Ctx<'_, Self>) {}
+        fn on_message(&mut self, _: NodeId, (): (), _: &mut Ctx<'_, Self>) {}
+        fn on_timer(&mut self, (): (), _: &mut Ctx<'_, Self>) {}
+        fn facts(_: &u32, _: &mut Facts) {}
+    }
+
+    #[derive(Debug)]
+    struct Requests;
+
+    impl Workload for Requests {
+        fn clients(&self) -> u16 {
+            1
+        }
+
+        fn first(&self, _: &mut Draw<'_>) -> Duration {
+            Duration::ZERO
+        }
+
+        fn next(&self, _: &mut Draw<'_>) -> Request {
+            let again = Again::After(Duration::from_micros(300));
+            Request { operation: Operation::Audit, target: Target::Any, again }
+        }
+    }
+
+    #[test]
+    fn the_log_has_the_order_in_which_records_were_applied() {
+        let until = Time::from_millis(10);
+        let setup = Setup { until, ..Setup::calm(Arc::new(Requests)) };
+        let mut world: World<Pairs> = With::new(()).world(Arc::new(setup));
+        world.reset(Seed(0), Recording::HashOnly);
+        world.run(&mut ());
+        let logged = world.core.cells[0].log.entries().map(|(_, entry)| entry.record);
+        assert_eq!(logged.collect::<Vec<_>>(), world.state(NodeId(0)).applied);
+        assert_eq!(world.core.counters.operations.ok, 34);
     }
 }

@@ -251,8 +251,10 @@ impl<P: Protocol> Core<P> {
             if self.doomed_now(node) {
                 return After::Crashes;
             }
-            let effect = self.cell(node).held.pop_front();
+            let cell = self.cell(node);
+            let effect = cell.held.pop_front();
             let effect = effect.expect("as many effects are held as were counted");
+            cell.held_records -= u32::from(effect.logs());
             let (after, step) = self.perform(node, effect);
             match after {
                 After::GoesOn => {}

@@ -324,6 +324,7 @@ impl<P: Protocol> Core<P> {
         (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
         cell.parked.clear();
         cell.held.clear();
+        cell.held_records = 0;
         let mut timers = std::mem::take(&mut cell.timers);
         timers.drain(..).filter_map(|(_, slot)| slot).for_each(|slot| self.cancel(slot));
         self.cell(node).timers = timers;
@@ -350,8 +351,8 @@ impl<P: Protocol> Core<P> {
         let cell = self.cell(node);
         cell.busy |= PAUSED;
         cell.paused_by = Some(rule);
-        cell.ticket += 1;
-        let ticket = cell.ticket;
+        cell.pauses += 1;
+        let ticket = cell.pauses;
         self.note_at(node, Kind::Pause, u64::from(rule));
         if let Some(span) = until {
             self.put(self.now + span, Class::Fault, Event::Resume { node, ticket });
@@ -362,8 +363,8 @@ impl<P: Protocol> Core<P> {
         let until = self.span(rule, span);
         let cell = self.cell(node);
         cell.slowed = Some((service, rule));
-        cell.ticket += 1;
-        let ticket = cell.ticket;
+        cell.spells += 1;
+        let ticket = cell.spells;
         self.disturb(node, rule);
         if let Some(span) = until {
             self.put(self.now + span, Class::Fault, Event::EndSlow { node, ticket });

@@ -183,12 +183,12 @@ impl<P: Protocol> World<P> {
                 }
             }
             Event::Resume { node, ticket } => {
-                if self.core.cell(node).ticket == ticket {
+                if self.core.cell(node).pauses == ticket {
                     self.resume(node);
                 }
             }
             Event::EndSlow { node, ticket } => {
-                if self.core.cell(node).ticket == ticket {
+                if self.core.cell(node).spells == ticket {
                     self.core.cell(node).slowed = None;
                 }
             }
