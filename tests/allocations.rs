@@ -19,12 +19,7 @@ use splitbrain::{
         sampler::Law,
         time::{Duration, Time},
     },
-    engine::{
-        runner::With,
-        setup::Setup,
-        trace::Recording,
-        world::World,
-    },
+    engine::{runner::With, setup::Setup, trace::Recording, world::World},
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -24,8 +24,7 @@ fn a_run_of_200_messages_costs_tens_of_microseconds() {
     let law = Law::Uniform(Duration::from_millis(1), Duration::from_millis(9));
     setup.link.latency = law.compile().expect("the law makes sense");
     setup.end = splitbrain::base::time::Time::from_secs(2);
-    let mut world =
-        With::<Echo>::new(Config { balls: 200, force_every: 0 }).world(Arc::new(setup));
+    let mut world = With::<Echo>::new(Config { balls: 200, force_every: 0 }).world(Arc::new(setup));
     let mut times: Vec<u128> = (1..=400)
         .map(|seed| {
             let begin = Instant::now();

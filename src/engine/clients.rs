@@ -26,7 +26,9 @@ pub trait Workload: Debug + Send + Sync {
     fn clients(&self) -> u16;
 
     /// From when on nothing new is asked; `None` for the end of the run.
-    fn until(&self) -> Option<Duration>;
+    fn until(&self) -> Option<Duration> {
+        None
+    }
 
     /// How long after the start a client first asks.
     fn first(&self, draw: &mut Draw<'_>) -> Duration;
@@ -39,10 +41,6 @@ pub trait Workload: Debug + Send + Sync {
 impl Workload for () {
     fn clients(&self) -> u16 {
         0
-    }
-
-    fn until(&self) -> Option<Duration> {
-        None
     }
 
     fn first(&self, _: &mut Draw<'_>) -> Duration {

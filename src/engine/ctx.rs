@@ -320,7 +320,8 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         }
         match mode {
             Mode::Dead => core.die(me),
-            Mode::Live | Mode::Behind => core.end_handler(me),
+            Mode::Live => core.end_handler(me),
+            Mode::Behind => {} // A doom may belong to the handler that is still parked.
             Mode::Parked => match force {
                 Some(Forced { upto, step, label }) => {
                     cell.parked.push_back(Parked { upto, effects: parked, step, label });

@@ -320,6 +320,7 @@ impl<P: Protocol> Core<P> {
     fn forget(&mut self, node: NodeId) {
         let cell = self.cell(node);
         cell.incarnation += 1;
+        cell.pauses += 1; // A pause does not outlive the process.
         cell.busy = DOWN;
         (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
         cell.parked.clear();

@@ -466,10 +466,6 @@ mod tests {
             2
         }
 
-        fn until(&self) -> Option<Duration> {
-            None
-        }
-
         fn first(&self, draw: &mut Draw<'_>) -> Duration {
             Duration::from_micros(draw.below("first", 20_000))
         }

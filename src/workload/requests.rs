@@ -63,10 +63,6 @@ impl Workload for Requests {
         1
     }
 
-    fn until(&self) -> Option<Duration> {
-        None
-    }
-
     fn first(&self, _: &mut Draw<'_>) -> Duration {
         self.0[0].at
     }
