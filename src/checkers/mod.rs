@@ -12,6 +12,24 @@
 //!
 //! Adding a checker: one file, one line in [`all`].
 
+// Commit protocols.
+mod atomic_commit;
+mod durability;
+mod forgetting;
+mod no_blocking;
+
+// What any protocol may promise.
+mod conservation;
+mod delivery;
+mod progress;
+
+// Shared parts: the fold of what nodes know, and how a witness is cited and found again.
+mod evidence;
+mod knowledge;
+
+#[cfg(test)]
+mod litmus;
+
 use crate::base::{
     ids::{EventId, NodeId},
     text::{decode::Named, diagnostic::Diagnostic},
@@ -138,5 +156,18 @@ pub struct PropertyInfo {
 
 /// The built-in checks.
 pub fn all() -> Vec<CheckEntry> {
-    vec![]
+    vec![
+        atomic_commit::ENTRY,
+        no_blocking::ENTRY,
+        durability::ENTRY,
+        conservation::ENTRY,
+        forgetting::ENTRY,
+        progress::ENTRY,
+        delivery::ENTRY,
+    ]
 }
+
+/// For checks that have no settings: whatever is written in parentheses is a mistake.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoSettings {}

@@ -277,6 +277,7 @@ impl<P: Protocol> Core<P> {
     pub(super) fn die(&mut self, node: NodeId) {
         let doom = self.cell(node).doom.take().expect("only a doomed node dies");
         self.counters.nodes.cut_handlers += 1;
+        self.rules[usize::from(doom.rule)].counts.fired += u64::from(!doom.at_end);
         self.crash(node, doom);
     }
 
@@ -449,8 +450,8 @@ impl<P: Protocol> Core<P> {
         }
         let down = self.span(rule, down);
         let wipe = *disk == DiskFate::Wipe;
+        // It fires when it falls between two effects: the handler may have fewer.
         self.cell(node).doom = Some(Doom { rule, effects_left, at_end: false, down, wipe });
-        self.rules[usize::from(rule)].counts.fired += 1;
     }
 
     /// Whether a random fault would break more than the protocol claims to survive.

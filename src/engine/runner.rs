@@ -135,6 +135,24 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// Only names of nodes, all of one role, without a protocol: for histories told by hand.
+    #[doc(hidden)]
+    pub fn named(nodes: &[&str]) -> Self {
+        Self {
+            nodes: nodes.iter().map(|&name| name.to_owned()).collect(),
+            roles: vec!["node"],
+            role_of: vec![0; nodes.len()],
+            serving: Vec::new(),
+            messages: Labels::default(),
+            records: Labels::default(),
+            timers: Labels::default(),
+            steps: &[],
+            message_words: Vec::new(),
+            request_word: name_word("request"),
+            reply_word: name_word("reply"),
+        }
+    }
+
     fn of<P: Protocol>(config: &P::Config) -> Self {
         let placements = P::topology(config);
         let mut roles = Vec::new();

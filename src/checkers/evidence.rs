@@ -1,0 +1,182 @@
+//! Evidence: how a witness cites events, and how a recheck finds them again.
+//!
+//! ```text
+//!   judge:    Signal ──cite──▶ Citation { event, at, node, says }
+//!   recheck:  Citation ──find──▶ position in all signals ──▶ plain questions: known? up? settled?
+//! ```
+//!
+//! One function puts a signal into words, so a citation is found again by its number, time, place
+//! and words together; a citation with any of them wrong is refused. The questions scan the list
+//! of signals each time and keep nothing: they share no line with the folds of the judges. Parsing
+//! the words back was rejected, for then the words could never be improved.
+//!
+//! Limits: scans cost the length of the run; they are made for a witness, not for every run.
+
+use super::{Citation, Witness};
+use crate::{
+    base::ids::{NodeId, TxnId},
+    engine::{
+        facts::{Decision, Fact, Vote},
+        signal::{Signal, What},
+    },
+};
+
+/// A witness that cites these signals in the order of their times.
+pub(super) fn witness(sentence: String, cited: &[Signal]) -> Witness {
+    let mut cited = cited.to_vec();
+    cited.sort_by_key(|signal| (signal.at, signal.event));
+    Witness { sentence, citations: cited.iter().map(cite).collect() }
+}
+
+fn cite(signal: &Signal) -> Citation {
+    Citation {
+        event: signal.event,
+        at: signal.at,
+        node: place(&signal.what),
+        says: says(&signal.what),
+    }
+}
+
+/// The node that a signal is about.
+pub(super) fn place(what: &What) -> Option<NodeId> {
+    match *what {
+        What::Stated(node, _)
+        | What::Replayed(node, _)
+        | What::Crashed(node)
+        | What::Booted(node) => Some(node),
+        What::Invoked(..) | What::Ended(..) | What::Disturbed | What::Healed => None,
+    }
+}
+
+/// What a signal says, without saying where.
+fn says(what: &What) -> String {
+    match what {
+        What::Stated(_, fact) => fact_says(fact),
+        What::Replayed(_, fact) => format!("{} (replayed)", fact_says(fact)),
+        What::Crashed(_) => "crashed".to_owned(),
+        What::Booted(_) => "booted".to_owned(),
+        What::Invoked(op, client, operation) => format!("{client} asked {operation:?} as {op}"),
+        What::Ended(op, ending) => format!("{op} ended {ending:?} for its client"),
+        What::Disturbed => "a fault had an effect".to_owned(),
+        What::Healed => "faults are over".to_owned(),
+    }
+}
+
+fn fact_says(fact: &Fact) -> String {
+    match fact {
+        Fact::Voted(txn, Vote::Yes) => format!("voted yes on {txn}"),
+        Fact::Voted(txn, Vote::No) => format!("voted no on {txn}"),
+        Fact::Decided(txn, decision) => format!("decided {} on {txn}", decision_word(*decision)),
+        Fact::TimedOut(txn) => format!("gave up waiting for {txn}"),
+        Fact::RestsOn(txn, nodes) => {
+            format!("rested the commit of {txn} on the yes of {} nodes", nodes.len())
+        }
+        Fact::Remembers(txn) => format!("began to remember {txn}"),
+        Fact::Forgot(txn) => format!("forgot {txn}"),
+        Fact::Stages { txn, key, before, after } => {
+            format!("staged {before} -> {after} of key {key} for {txn}")
+        }
+        Fact::Accepted(item) => format!("accepted item {item}"),
+        Fact::TookEffect(item) => format!("item {item} took effect"),
+    }
+}
+
+/// The word for a decision.
+pub(super) fn decision_word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Commit => "commit",
+        Decision::Abort => "abort",
+    }
+}
+
+/// A signal and its position among all signals of the run.
+pub(super) type Found = (usize, Signal);
+
+/// Finds the cited signals, in the order of the citations; each stands for one citation only.
+pub(super) fn find(witness: &Witness, signals: &[Signal]) -> Result<Vec<Found>, String> {
+    ensure(!witness.citations.is_empty(), "the witness cites nothing")?;
+    let mut found: Vec<Found> = Vec::new();
+    for citation in &witness.citations {
+        let fits = |&(position, signal): &(usize, &Signal)| {
+            signal.event == citation.event
+                && found.iter().all(|&(taken, _)| taken != position)
+                && cite(signal) == *citation
+        };
+        let Some((position, &signal)) = signals.iter().enumerate().find(fits) else {
+            let Citation { event, at, says, .. } = citation;
+            return Err(format!("no signal says \"{says}\" in event {event} at {at}"));
+        };
+        found.push((position, signal));
+    }
+    Ok(found)
+}
+
+/// `Err(otherwise)` unless it is true.
+pub(super) fn ensure(is_true: bool, otherwise: &str) -> Result<(), String> {
+    if is_true { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+/// What a recheck says of a property that is none of the checker's.
+pub(super) fn no_such_property(property: &str) -> Result<(), String> {
+    Err(format!("this check does not judge {property}"))
+}
+
+/// All facts ever stated, with position and node.
+pub(super) fn stated(signals: &[Signal]) -> impl Iterator<Item = (usize, NodeId, Fact)> {
+    signals.iter().enumerate().filter_map(|(position, signal)| match signal.what {
+        What::Stated(node, fact) => Some((position, node, fact)),
+        _ => None,
+    })
+}
+
+/// Was this fact ever stated, by anyone?
+pub(super) fn was_stated(signals: &[Signal], wanted: Fact) -> bool {
+    stated(signals).any(|(_, _, fact)| fact == wanted)
+}
+
+/// What a node knows at the end: all that it stated or replayed since its last boot.
+pub(super) fn known(signals: &[Signal], node: NodeId) -> impl Iterator<Item = (usize, Fact)> {
+    let booted = signals.iter().rposition(|signal| signal.what == What::Booted(node));
+    signals.iter().enumerate().skip(booted.unwrap_or(0)).filter_map(move |(position, signal)| {
+        match signal.what {
+            What::Stated(at, fact) | What::Replayed(at, fact) if at == node => {
+                Some((position, fact))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// The last decision on a transaction that a node knows at the end.
+pub(super) fn known_decision(signals: &[Signal], node: NodeId, txn: TxnId) -> Option<Decision> {
+    let decisions = known(signals, node).filter_map(|(_, fact)| match fact {
+        Fact::Decided(of, decision) if of == txn => Some(decision),
+        _ => None,
+    });
+    decisions.last()
+}
+
+/// All nodes that the signals speak of.
+pub(super) fn nodes(signals: &[Signal]) -> Vec<NodeId> {
+    let mut nodes: Vec<_> = signals.iter().filter_map(|signal| place(&signal.what)).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+/// Is a node up at the end?
+pub(super) fn is_up(signals: &[Signal], node: NodeId) -> bool {
+    let turns = [What::Crashed(node), What::Booted(node)];
+    let last = signals.iter().rev().find(|signal| turns.contains(&signal.what));
+    last.is_none_or(|signal| signal.what == What::Booted(node))
+}
+
+/// Did no fault have an effect?
+pub(super) fn undisturbed(signals: &[Signal]) -> bool {
+    !signals.iter().any(|signal| matches!(signal.what, What::Disturbed | What::Crashed(_)))
+}
+
+/// Were there no faults, or are they over?
+pub(super) fn settled(signals: &[Signal]) -> bool {
+    undisturbed(signals) || signals.iter().any(|signal| signal.what == What::Healed)
+}

@@ -1,0 +1,220 @@
+//! Knowledge: what every node knows now about every transaction, and whether faults are over.
+//!
+//! ```text
+//!   Stated, Replayed ──▶ learn        Booted ──▶ the node knows nothing, its replay follows
+//!   Crashed ──▶ down: what it knew stays on its disk until the boot tells what survived
+//! ```
+//!
+//! Several judges ask the same question, so they share this fold; each keeps by itself what was
+//! *ever* said. A vector by node, then a table by transaction: transactions come in order, so the
+//! tables grow at their ends. One table by (node, transaction) was rejected, since every insertion
+//! would move the entries of all nodes behind.
+//!
+//! Limits: only what concerns transactions. Of two decisions the node knows the later one.
+
+use super::{Finish, Judgement, Verdict, Witness};
+use crate::{
+    base::{
+        ids::{NodeId, TxnId},
+        table::Table,
+    },
+    engine::{
+        facts::{Decision, Fact, Vote},
+        runner::Outcome,
+        signal::{Signal, What},
+    },
+};
+
+/// What one node knows of one transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// It voted Yes.
+    pub(super) yes: Option<Signal>,
+    /// It has decided.
+    pub(super) decided: Option<Decision>,
+    /// It must remember it.
+    pub(super) remembers: Option<Signal>,
+}
+
+/// What all nodes know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Knowledge {
+    nodes: ByNode<Mind>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Mind {
+    down: bool,
+    txns: Table<TxnId, Known>,
+}
+
+impl Knowledge {
+    /// Nobody knows anything, all are up.
+    pub(super) fn reset(&mut self) {
+        for mind in self.nodes.iter_mut() {
+            mind.down = false;
+            mind.txns.clear();
+        }
+    }
+
+    /// Takes one signal.
+    pub(super) fn on_signal(&mut self, signal: &Signal) {
+        match signal.what {
+            What::Stated(node, fact) | What::Replayed(node, fact) => {
+                self.learn(node, fact, signal);
+            }
+            What::Crashed(node) => self.nodes.of(node).down = true,
+            What::Booted(node) => {
+                let mind = self.nodes.of(node);
+                mind.down = false;
+                mind.txns.clear();
+            }
+            What::Invoked(..) | What::Ended(..) | What::Disturbed | What::Healed => {}
+        }
+    }
+
+    fn learn(&mut self, node: NodeId, fact: Fact, signal: &Signal) {
+        let txns = &mut self.nodes.of(node).txns;
+        match fact {
+            Fact::Voted(txn, Vote::Yes) => txns.entry_or_default(txn).yes = Some(*signal),
+            Fact::Decided(txn, decision) => txns.entry_or_default(txn).decided = Some(decision),
+            Fact::Remembers(txn) => txns.entry_or_default(txn).remembers = Some(*signal),
+            Fact::Forgot(txn) => txns.entry_or_default(txn).remembers = None,
+            Fact::Voted(_, Vote::No)
+            | Fact::TimedOut(_)
+            | Fact::RestsOn(..)
+            | Fact::Stages { .. }
+            | Fact::Accepted(_)
+            | Fact::TookEffect(_) => {}
+        }
+    }
+
+    /// What each node that is up knows of each transaction.
+    pub(super) fn of_the_living(&self) -> impl Iterator<Item = (NodeId, TxnId, &Known)> {
+        let living = self.nodes.iter().filter(|(_, mind)| !mind.down);
+        living
+            .flat_map(|(node, mind)| mind.txns.iter().map(move |(&txn, known)| (node, txn, known)))
+    }
+
+    /// Is the node down?
+    pub(super) fn is_down(&self, node: NodeId) -> bool {
+        self.nodes.get(node).is_some_and(|mind| mind.down)
+    }
+
+    /// Is any node down?
+    pub(super) fn is_any_down(&self) -> bool {
+        self.nodes.iter().any(|(_, mind)| mind.down)
+    }
+
+    /// What a node knows of a transaction.
+    pub(super) fn get(&self, node: NodeId, txn: TxnId) -> Known {
+        let mind = self.nodes.get(node);
+        mind.and_then(|mind| mind.txns.get(&txn)).copied().unwrap_or_default()
+    }
+}
+
+/// One value per node, made when the node is first spoken of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ByNode<T>(Vec<T>);
+
+impl<T: Default> ByNode<T> {
+    /// The value of a node.
+    pub(super) fn of(&mut self, node: NodeId) -> &mut T {
+        let place = usize::from(node.0);
+        if place >= self.0.len() {
+            self.0.resize_with(place + 1, T::default);
+        }
+        &mut self.0[place]
+    }
+
+    /// The value of a node, if it was ever spoken of.
+    pub(super) fn get(&self, node: NodeId) -> Option<&T> {
+        self.0.get(usize::from(node.0))
+    }
+
+    /// All values with their nodes.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (NodeId, &T)> {
+        self.0.iter().enumerate().map(|(place, value)| (NodeId(place as u16), value))
+    }
+
+    /// All values, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut()
+    }
+}
+
+/// Whether faults had an effect, and whether they are over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weather {
+    disturbed: bool,
+    healed: Option<Signal>,
+}
+
+impl Weather {
+    /// Takes one signal.
+    pub(super) fn on_signal(&mut self, signal: &Signal) {
+        match signal.what {
+            What::Disturbed | What::Crashed(_) => self.disturbed = true,
+            What::Healed => self.healed = Some(*signal),
+            _ => {}
+        }
+    }
+
+    /// Did a fault have an effect? A crash is one in any case.
+    pub(super) fn is_disturbed(&self) -> bool {
+        self.disturbed
+    }
+
+    /// The end of faults, if it came.
+    pub(super) fn healed(&self) -> Option<Signal> {
+        self.healed
+    }
+
+    /// Were there no faults, or are they over? Then what should happen must have happened.
+    pub(super) fn is_settled(&self) -> bool {
+        self.healed.is_some() || !self.disturbed
+    }
+}
+
+/// Before which signal does a story begin: the earlier one, and of one instant the lower event.
+pub(super) fn order(signal: &Signal) -> impl Ord + use<> {
+    (signal.at, signal.event)
+}
+
+/// The judgement that follows from a witness, if there is one, and from what was exercised.
+pub(super) fn judge(
+    property: &'static str,
+    broken: Option<Witness>,
+    exercised: u64,
+    note: String,
+) -> Judgement {
+    let verdict = match broken {
+        Some(witness) => Verdict::Violated(witness),
+        None if exercised == 0 => Verdict::NotExercised,
+        None => Verdict::Holds,
+    };
+    Judgement { property, verdict, exercised, note }
+}
+
+/// As [`judge`], for what must happen *in the end*: not exercised while faults may still act,
+/// unknown when the run was cut off.
+pub(super) fn judge_at_rest(
+    property: &'static str,
+    (weather, finish): (&Weather, &Finish<'_>),
+    broken: Option<Witness>,
+    (exercised, note): (u64, String),
+) -> Judgement {
+    if !weather.is_settled() {
+        return judge(property, None, 0, "faults were never over".to_owned());
+    }
+    if finish.end.outcome == Outcome::LimitReached && exercised > 0 {
+        let why = "the run was cut off at its limit of events".to_owned();
+        return Judgement { property, verdict: Verdict::Unknown(why), exercised, note };
+    }
+    judge(property, broken, exercised, note)
+}
+
+/// `1 vote`, `2 votes`.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
