@@ -2,4 +2,5 @@
 pub mod base;
 pub mod checkers;
 pub mod engine;
+pub mod report;
 pub mod scenario;
