@@ -25,7 +25,7 @@ use crate::{
         network::{Direction, Held, Link, Order},
         operations::{Answer, Operation},
         protocol::{Logged, Placement, Protocol},
-        runner::{Configured, Simulation, With},
+        runner::{Configured, With},
         setup::{Setup, Ties},
         signal::{Signal, What as Said},
         trace::Recording,
@@ -426,6 +426,17 @@ pub(crate) fn hostile() -> Run {
         rule.id = "\"><x>,\n".to_owned();
     }
     run
+}
+
+/// Compares with what was read and kept; `SPLITBRAIN_BLESS=1` keeps what is new, to be read.
+#[expect(clippy::disallowed_methods, reason = "only a test asks whether to keep what it sees")]
+pub(crate) fn golden(name: &str, told: &str) {
+    let path = format!("{}/tests/golden/report/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var("SPLITBRAIN_BLESS").is_ok() {
+        std::fs::write(&path, told).expect("a golden can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == told, "{path} is not what came out:\n{told}");
 }
 
 fn fixed(span: &str) -> Sampler {

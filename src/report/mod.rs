@@ -4,3 +4,12 @@ mod fixture;
 mod text;
 mod words;
 mod spans;
+mod rounds;
+/// t
+pub mod timeline;
+/// t
+pub mod highlights;
+/// t
+pub mod json;
+/// t
+pub mod screen;

@@ -193,6 +193,78 @@ fn close<T>(spans: &mut [Span<T>], at: Time, concerned: impl Fn(&T) -> bool) {
     }
 }
 
+/// What a node is like for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Condition {
+    /// Nothing in particular.
+    Idle,
+    /// It has promised and does not know the end.
+    InDoubt,
+    /// It handles nothing.
+    Paused,
+    /// It is down.
+    Down,
+}
+
+/// The conditions of one node, by the instants at which they begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lifeline(Vec<(Time, Condition)>);
+
+impl Lifeline {
+    /// What the node is like from this instant on.
+    pub(super) fn at(&self, at: Time) -> Condition {
+        match self.0.partition_point(|change| change.0 <= at) {
+            0 => Condition::Idle,
+            after => self.0[after - 1].1,
+        }
+    }
+
+    /// Each change of condition.
+    pub(super) fn changes(&self) -> &[(Time, Condition)] {
+        &self.0
+    }
+}
+
+impl Spans {
+    /// What a node went through. Where conditions overlap, the graver one counts.
+    pub(super) fn lifeline(&self, node: NodeId) -> Lifeline {
+        let mut changes = Vec::new();
+        let mut add = |condition: Condition, since: Time, until: Option<Time>| {
+            changes.push((since, condition, 1));
+            changes.extend(until.map(|until| (until, condition, -1)));
+        };
+        let down = self.down.iter().filter(|span| span.of.node == node);
+        down.for_each(|span| add(Condition::Down, span.since, span.until));
+        let paused = self.paused.iter().filter(|span| span.of == node);
+        paused.for_each(|span| add(Condition::Paused, span.since, span.until));
+        let doubts = self.doubts.iter().filter(|span| span.of.node == node);
+        doubts.for_each(|span| add(Condition::InDoubt, span.since, span.until));
+        changes.sort_unstable();
+        let mut open = [1, 0, 0, 0];
+        let mut line = Lifeline(Vec::new());
+        for (at, condition, change) in changes {
+            open[condition as usize] += change;
+            line.turn(at, &open);
+        }
+        line
+    }
+}
+
+impl Lifeline {
+    fn turn(&mut self, at: Time, open: &[i32; 4]) {
+        const GRAVEST_FIRST: [Condition; 3] =
+            [Condition::Down, Condition::Paused, Condition::InDoubt];
+        let is_open = |condition: &Condition| 0 < open[*condition as usize];
+        let gravest = GRAVEST_FIRST.into_iter().find(is_open).unwrap_or(Condition::Idle);
+        if self.0.last().is_some_and(|latest| latest.0 == at) {
+            self.0.pop();
+        }
+        if self.0.last().map_or(Condition::Idle, |latest| latest.1) != gravest {
+            self.0.push((at, gravest));
+        }
+    }
+}
+
 /// What a crash fell into: found by looking back from it to the boot.
 fn interrupted(node: NodeId, crash: &Entry, before: &[Entry]) -> Down {
     let mut down = Down { node, step: None, forcing: None };

@@ -13,6 +13,7 @@
 use super::text::inert;
 use crate::{
     base::ids::EventId,
+    checkers::Verdict,
     engine::{
         network::{Endpoint, Lost},
         operations::{Ending, HistoryEntry, Operation},
@@ -223,4 +224,19 @@ pub(super) fn ending_words(ending: Ending) -> String {
         Ending::NotDone => "not done".to_owned(),
         Ending::Unknown => "unknown: the client gave up".to_owned(),
     }
+}
+
+/// Which properties cite which event as their witness.
+pub(super) fn cited(run: &Run) -> BTreeMap<EventId, Vec<&'static str>> {
+    let mut cited: BTreeMap<EventId, Vec<&'static str>> = BTreeMap::new();
+    for judgement in &run.judgements {
+        let Verdict::Violated(witness) = &judgement.verdict else { continue };
+        for citation in &witness.citations {
+            let by = cited.entry(citation.event).or_default();
+            if !by.contains(&judgement.property) {
+                by.push(judgement.property);
+            }
+        }
+    }
+    cited
 }
