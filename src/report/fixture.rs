@@ -448,3 +448,10 @@ fn uniform(least: &str, most: &str) -> Sampler {
     let span = |text: &str| text.parse().expect("the fixture states sound spans");
     Law::Uniform(span(least), span(most)).compile().expect("an ordered law compiles")
 }
+#[test]
+fn look() {
+    use super::space_time::*;
+    std::fs::write("/tmp/look/a.svg", space_time(&Sketch::coordinator_crash().run(42), SpaceTimeOptions::default())).unwrap();
+    std::fs::write("/tmp/look/b.svg", space_time(&Sketch::busy().run(7), SpaceTimeOptions { rows_max: 120, focus: None })).unwrap();
+    std::fs::write("/tmp/look/h.svg", space_time(&hostile(), SpaceTimeOptions { rows_max: 40, focus: None })).unwrap();
+}

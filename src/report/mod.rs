@@ -13,3 +13,6 @@ pub mod highlights;
 pub mod json;
 /// t
 pub mod screen;
+/// t
+pub mod space_time;
+mod svg;
