@@ -68,6 +68,8 @@ pub fn space_time(run: &Run, options: SpaceTimeOptions) -> String {
 }
 
 const MARGIN_RIGHT: f64 = 190.0;
+/// Nanoseconds find no room in the margin.
+const TIME_LETTERS_MAX: usize = 12;
 
 /// The last event that the first violation cites.
 fn violated(run: &Run) -> Option<EventId> {
@@ -114,9 +116,9 @@ impl Picture<'_> {
         self.names();
         self.silences();
         let taken = &mut self.taken;
-        shapes::labels(&mut self.svg, self.run, &self.words, &self.layout, taken);
+        shapes::labels(&mut self.svg, &self.words, &self.layout, taken);
         arrows::messages(&mut self.svg, self.run, &self.words, &self.layout, taken);
-        shapes::shapes(&mut self.svg, self.run, &self.words, &self.layout);
+        shapes::shapes(&mut self.svg, &self.words, &self.layout);
         self.rings();
         self.legend();
     }
@@ -183,10 +185,11 @@ impl Picture<'_> {
     fn times(&mut self) {
         let (mut above, mut low) = (None, f64::MIN);
         for row in &self.layout.rows {
-            if above == Some(row.at) || row.y < low + 14.0 {
+            let time = instant(row.at, above);
+            if above == Some(row.at) || row.y < low + 14.0 || TIME_LETTERS_MAX < time.len() {
                 continue;
             }
-            self.svg.text("time", point(84.0, row.y + 4.0), &instant(row.at, above));
+            self.svg.text("time", point(84.0, row.y + 4.0), &time);
             (above, low) = (Some(row.at), row.y);
         }
         self.svg.break_line();
@@ -259,6 +262,9 @@ impl Picture<'_> {
             self.svg.path("gap", &zigzag, Ends::Loose);
             let text = format!("⋯ {} ⋯", rough(silence.span));
             self.svg.text("time", point(84.0, silence.y + 4.0), &text);
+            if let Some(again) = &silence.again {
+                self.svg.text("again", point(left + 8.0, silence.y - 7.0), again);
+            }
         }
         self.svg.break_line();
     }
@@ -277,9 +283,9 @@ impl Picture<'_> {
     fn legend(&mut self) {
         let y = self.layout.bottom + 54.0;
         let lines = [
-            "● send   ○ receive   ◷ timer   ▣ force   ■ durable   ▢ write   ◆ step   ✖ crash   ▲ boot",
-            "solid: delivered   dashed ╳: lost   double: one more copy   hatched: in doubt   \
-             dotted: down   ringed: a violation rests on it",
+            "● send · ○ receive · ◷ timer · ▣ force · ■ durable · ▢ write · ◆ step · ✖ crash · ▲ boot",
+            "solid: delivered · dashed ╳: lost · double: one more copy · hatched: in doubt · \
+             dotted: down · ringed: a violation rests on it",
         ];
         for (nth, line) in lines.iter().enumerate() {
             self.svg.text("faint", point(24.0, y + nth as f64 * 18.0), line);

@@ -13,7 +13,7 @@ use super::{
         text::{clip, columns},
         words::Words,
     },
-    layout::{Layout, TOP},
+    layout::Layout,
 };
 use crate::{
     base::ids::EventId,
@@ -55,7 +55,7 @@ pub(super) fn messages(
     taken: &mut Taken,
 ) {
     let mut arrived = BTreeSet::new();
-    let shown = &run.entries[layout.entries.clone()];
+    let shown = &layout.entries;
     for entry in shown {
         match entry.kind {
             Kind::Deliver | Kind::End | Kind::Lose(_) => {
@@ -109,7 +109,7 @@ fn arrow(
 ) {
     let (Some(from), Some(to)) = (layout.x(sent.who), layout.x(sent.peer)) else { return };
     let Some(below) = layout.y(arrival.event) else { return };
-    let above = layout.y(sent.event).unwrap_or(TOP - 14.0);
+    let above = layout.y(sent.event).unwrap_or_else(|| layout.y_at(sent.at, Some(sent.who)));
     let (mut start, mut end) = (point(from, above), point(to, below));
     let span = arrival.at.saturating_since(sent.at);
     let mut class = class(words, sent);

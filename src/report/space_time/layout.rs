@@ -8,11 +8,13 @@
 //! One row per event hides a stall of five seconds, true proportion smears a burst into a pixel.
 //! So rows are apart in proportion to time, but never nearer than text is high, and long silence
 //! is cut and says how long it was. What one node does at one instant shares a row where the
-//! shapes allow, so that a broadcast is one dot with many arrows.
+//! shapes allow, so that a broadcast is one dot with many arrows. Rounds of
+//! retries are drawn once and counted, as in the timeline.
 
 use super::super::{
+    rounds::{Row as Fold, rounds},
     spans::typical_pause,
-    words::{Words, is_everywhere},
+    words::{Words, cited, is_everywhere},
 };
 use crate::{
     base::{
@@ -33,8 +35,8 @@ use std::{
 /// Everything's place, in pixels.
 pub(super) struct Layout {
     pub(super) rows: Vec<Row>,
-    /// The entries of the window, as positions in the run.
-    pub(super) entries: Range<usize>,
+    /// The entries of the window.
+    pub(super) entries: Vec<Entry>,
     /// Rows before and behind the window.
     pub(super) hidden: (usize, usize),
     pub(super) columns: Vec<Column>,
@@ -49,6 +51,7 @@ pub(super) struct Layout {
 
 /// Events that share a height.
 pub(super) struct Row {
+    /// Positions in the layout's entries.
     pub(super) entries: Range<usize>,
     pub(super) at: Time,
     pub(super) who: Endpoint,
@@ -62,10 +65,13 @@ pub(super) struct Column {
     pub(super) x: f64,
 }
 
-/// A cut in the scale of time.
+/// A cut in the scale of time: nothing happened, or the same again.
 pub(super) struct Silence {
     pub(super) y: f64,
+    /// How long nothing happened.
     pub(super) span: Duration,
+    /// What happened again, in words.
+    pub(super) again: Option<String>,
 }
 
 /// Where the first row stands.
@@ -73,32 +79,43 @@ pub(super) const TOP: f64 = 112.0;
 /// Where the first column stands.
 pub(super) const LEFT: f64 = 150.0;
 const ROW: f64 = 19.0;
-const PAUSE: f64 = 24.0;
+/// How far rows are apart that are a typical pause apart.
+const PAUSE: f64 = 21.0;
 const SILENCE: f64 = 52.0;
 /// How many typical pauses make a silence.
-const SILENCE_PAUSES: u64 = 6;
+const SILENCE_PAUSES: u64 = 4;
 const ALL_COLUMNS_MAX: usize = 24;
 const COLUMNS_MAX: usize = 64;
 
 impl Layout {
     /// Lays out a run: at most so many rows, with the focus among them.
     pub(super) fn of(run: &Run, words: &Words<'_>, rows_max: usize, focus: Option<EventId>) -> Self {
-        let mut rows = rows(&run.entries);
-        let window = window(&rows, &run.entries, rows_max.max(1), focus);
+        let (mut entries, folds) = fold(run, focus);
+        let mut rows = rows(&entries, &folds);
+        let window = window(&rows, &entries, rows_max.max(1), focus);
         let hidden = (window.start, rows.len() - window.end);
         rows.truncate(window.end);
         rows.drain(..window.start);
         let start = rows.first().map_or(0, |row| row.entries.start);
-        let entries = start..rows.last().map_or(start, |row| row.entries.end);
-        let (columns, left_out) = columns(run, words, &run.entries[entries.clone()]);
-        let silences = place(&mut rows);
+        entries.truncate(rows.last().map_or(start, |row| row.entries.end));
+        entries.drain(..start);
+        for row in &mut rows {
+            row.entries = row.entries.start - start..row.entries.end - start;
+        }
+        let (columns, left_out) = columns(run, words, &entries);
+        let silences = place(&mut rows, &entries, &folds);
         let y_of = rows.iter().flat_map(|row| {
-            run.entries[row.entries.clone()].iter().map(|entry| (entry.event, row.y))
+            entries[row.entries.clone()].iter().map(|entry| (entry.event, row.y))
         });
         let y_of = y_of.collect();
         let bottom = rows.last().map_or(TOP, |row| row.y) + 26.0;
         let right = columns.last().map_or(LEFT, |column| column.x) + spacing(columns.len()) * 0.7;
         Self { rows, entries, hidden, columns, left_out, silences, bottom, right, y_of }
+    }
+
+    /// The entries of a row.
+    pub(super) fn row(&self, row: &Row) -> &[Entry] {
+        &self.entries[row.entries.clone()]
     }
 
     /// The height of an event, if it is in the window.
@@ -143,12 +160,34 @@ pub(super) const fn has_shape(kind: Kind) -> bool {
     !matches!(kind, Kind::Send | Kind::Reply | Kind::Step | Kind::Lose(_))
 }
 
-fn rows(entries: &[Entry]) -> Vec<Row> {
+/// The entries without what happens again and again, and behind which events it was left out.
+fn fold(run: &Run, focus: Option<EventId>) -> (Vec<Entry>, BTreeMap<EventId, String>) {
+    let entries: Vec<&Entry> = run.entries.iter().collect();
+    let cited = cited(run);
+    let always = |event| Some(event) == focus || cited.contains_key(&event);
+    let (mut kept, mut folds): (Vec<Entry>, _) = (Vec::new(), BTreeMap::new());
+    for row in rounds(&entries, always) {
+        match row {
+            Fold::One(place) => kept.push(entries[place].clone()),
+            Fold::More { length, times, last } => {
+                let until = entries[last].at.as_seconds_text(3);
+                let lines = if length == 1 { "event" } else { &format!("{length} events") };
+                let text = format!("the {lines} above ×{}, until {until}", times + 1);
+                folds.extend(kept.last().map(|entry| (entry.event, text)));
+            }
+        }
+    }
+    (kept, folds)
+}
+
+fn rows(entries: &[Entry], folds: &BTreeMap<EventId, String>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut shapes = 0;
     for (place, entry) in entries.iter().enumerate() {
         let shape = has_shape(entry.kind);
+        let folded = place > 0 && folds.contains_key(&entries[place - 1].event);
         if let Some(row) = rows.last_mut()
+            && !folded
             && shares(row, entry, &entries[row.entries.clone()], shape && 0 < shapes)
         {
             row.entries.end = place + 1;
@@ -187,14 +226,15 @@ fn window(rows: &[Row], entries: &[Entry], most: usize, focus: Option<EventId>) 
 }
 
 /// Gives each row its height; returns the silences that were cut.
-fn place(rows: &mut [Row]) -> Vec<Silence> {
+fn place(rows: &mut [Row], entries: &[Entry], folds: &BTreeMap<EventId, String>) -> Vec<Silence> {
     let typical = typical_pause(rows.iter().map(|row| row.at));
     let (mut silences, mut y) = (Vec::new(), TOP);
     for place in 0..rows.len() {
         if let Some(before) = place.checked_sub(1) {
             let span = rows[place].at.saturating_since(rows[before].at);
-            if typical * SILENCE_PAUSES < span {
-                silences.push(Silence { y: y + SILENCE / 2.0, span });
+            let again = folds.get(&entries[rows[before].entries.end - 1].event).cloned();
+            if again.is_some() || typical * SILENCE_PAUSES < span {
+                silences.push(Silence { y: y + SILENCE / 2.0, span, again });
                 y += SILENCE;
             } else {
                 let share = span.as_nanos() as f64 / typical.as_nanos() as f64;
@@ -238,8 +278,9 @@ mod tests {
     fn rows_never_come_nearer_than_text_is_high_and_every_event_has_one() {
         let run = Sketch::busy().run(7);
         let layout = Layout::of(&run, &Words::of(&run), usize::MAX, None);
+        assert!(run.entries.len() / 2 < layout.entries.len());
         assert!(layout.rows.windows(2).all(|pair| ROW - 0.01 < pair[1].y - pair[0].y));
-        assert!(run.entries.iter().all(|entry| layout.y(entry.event).is_some()));
+        assert!(layout.entries.iter().all(|entry| layout.y(entry.event).is_some()));
     }
 
     #[test]

@@ -17,15 +17,12 @@ use super::{
     layout::{Layout, Row, has_shape},
     letters,
 };
-use crate::{
-    engine::trace::{Entry, Kind},
-    scenario::run::Run,
-};
+use crate::engine::trace::{Entry, Kind};
 
 /// Draws all shapes.
-pub(super) fn shapes(svg: &mut Svg, run: &Run, words: &Words<'_>, layout: &Layout) {
+pub(super) fn shapes(svg: &mut Svg, words: &Words<'_>, layout: &Layout) {
     for row in &layout.rows {
-        let entries = &run.entries[row.entries.clone()];
+        let entries = layout.row(row);
         for entry in entries {
             if let (Some(x), false) = (layout.x(entry.who), is_everywhere(entry.kind)) {
                 svg.group("", &format!("{} {}", entry.event, words.line(entry)));
@@ -110,13 +107,12 @@ fn everywhere(svg: &mut Svg, words: &Words<'_>, entries: &[Entry], layout: &Layo
 /// Writes what happens beside the shapes that have something to say.
 pub(super) fn labels(
     svg: &mut Svg,
-    run: &Run,
     words: &Words<'_>,
     layout: &Layout,
     taken: &mut Taken,
 ) {
     for row in &layout.rows {
-        for entry in &run.entries[row.entries.clone()] {
+        for entry in layout.row(row) {
             let Some(x) = layout.x(entry.who) else { continue };
             let text = match entry.kind {
                 Kind::Force | Kind::Write | Kind::Timer | Kind::Disturb => words.what(entry),
@@ -128,8 +124,10 @@ pub(super) fn labels(
             };
             let text = clip(&text, letters(layout.spacing() - 26.0));
             let width = columns(&text) as f64 * LETTER;
-            if taken.take(point(x + 13.0 + width / 2.0, row.y + 4.0), width) {
-                svg.text("local", point(x + 13.0, row.y + 4.0), &text);
+            // What a client asks stands above the arrow that leaves there.
+            let y = if entry.kind == Kind::Invoke { row.y - 5.0 } else { row.y + 4.0 };
+            if taken.take(point(x + 13.0 + width / 2.0, y), width) {
+                svg.text("local", point(x + 13.0, y), &text);
             }
         }
     }

@@ -25,6 +25,7 @@ pub(super) const SHEET: &str = "
 .space-time .bracket{fill:none;stroke:#c0392b;stroke-width:1.5}
 .space-time .fault{fill:#a93226}
 .space-time .gap{fill:none;stroke:#98a2b3;stroke-width:1.2}
+.space-time .again{fill:#667085;font-style:italic;paint-order:stroke;stroke:#ffffff;stroke-width:4px}
 .space-time .cited{fill:#f6c945;fill-opacity:.22}
 .space-time .ring{fill:none;stroke:#b3541e;stroke-width:2}
 .space-time .verdict{fill:#963d0d;font-weight:600}
@@ -67,6 +68,7 @@ pub(super) const SHEET: &str = "
 .space-time .bracket{stroke:#ff7a6b}
 .space-time .fault{fill:#ff9a8d}
 .space-time .gap{stroke:#667085}
+.space-time .again{fill:#98a2b3;stroke:#14181f}
 .space-time .cited{fill-opacity:.16}
 .space-time .ring{stroke:#ffb37a}
 .space-time .verdict{fill:#ffb37a}
