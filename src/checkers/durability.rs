@@ -10,7 +10,7 @@
 //!
 //! Source: Härder & Reuter 1983, the D of ACID. A yes without a decision is enough, since the node
 //! can still ask; so is a commit decided after the answer, by the end. A node that is down in the
-//! end is not judged: its disk says nothing until it boots. A transaction on which nobody voted
+//! end is not judged: its disk says nothing until it boots. A transaction that left no trace
 //! only read, and has nothing to keep. An unacknowledged commit may be lost.
 //!
 //! Reading the values back was rejected: it needs a reader in every scenario and blames no node.
@@ -69,8 +69,8 @@ struct Durability {
 struct Txn {
     acknowledged: Option<Signal>,
     commit: Option<Signal>,
-    /// Somebody voted on it; a transaction that only reads may leave no trace at all.
-    voted_on: bool,
+    /// Somebody logged something about it; one that only reads may leave no trace at all.
+    traced: bool,
     rests_on: NodeSet,
 }
 
@@ -97,8 +97,8 @@ impl Checker for Durability {
             What::Stated(_, Fact::Decided(txn, Decision::Commit)) => {
                 self.txns.entry_or_default(txn).commit.get_or_insert(*signal);
             }
-            What::Stated(_, Fact::Voted(txn, _)) => {
-                self.txns.entry_or_default(txn).voted_on = true;
+            What::Stated(_, Fact::Voted(txn, _) | Fact::Decided(txn, Decision::Abort)) => {
+                self.txns.entry_or_default(txn).traced = true;
             }
             What::Stated(_, Fact::RestsOn(txn, nodes)) => {
                 let txn = self.txns.entry_or_default(txn);
@@ -130,9 +130,10 @@ impl Checker for Durability {
         };
         let commit = Fact::Decided(txn, Decision::Commit);
         if cited.len() == 1 {
-            let votes = [Vote::Yes, Vote::No].map(|vote| Fact::Voted(txn, vote));
-            let voted_on = votes.iter().any(|vote| evidence::was_stated(signals, *vote));
-            ensure(voted_on, "nobody ever voted on it: it changed nothing")?;
+            let [yes, no] = [Vote::Yes, Vote::No].map(|vote| Fact::Voted(txn, vote));
+            let traces = [yes, no, Fact::Decided(txn, Decision::Abort)];
+            let traced = traces.iter().any(|fact| evidence::was_stated(signals, *fact));
+            ensure(traced, "nobody logged anything about it: it changed nothing")?;
             return ensure(!evidence::was_stated(signals, commit), "the commit was decided");
         }
         let is_commit = |what| matches!(what, What::Stated(_, fact) if fact == commit);
@@ -160,7 +161,7 @@ impl Durability {
     fn loss(&self, txn: TxnId, said: &Txn) -> Option<(Signal, Witness)> {
         let ok = said.acknowledged?;
         let Some(commit) = said.commit else {
-            return said.voted_on.then(|| (ok, never_committed(txn, &ok)));
+            return said.traced.then(|| (ok, never_committed(txn, &ok)));
         };
         let knows = |known: Known| match known.decided {
             Some(decision) => decision == Decision::Commit,

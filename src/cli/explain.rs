@@ -77,7 +77,8 @@ fn same(name: &str, topic: &str) -> bool {
 
 fn protocol(environment: &Environment<'_>, topic: &str) -> Option<String> {
     let protocol = environment.registry.protocols().find(|p| same(p.name(), topic))?;
-    let mut page = format!("{}: {}\n\nSteps that bear load:\n", protocol.name(), protocol.summary());
+    let mut page =
+        format!("{}: {}\n\nSteps that bear load:\n", protocol.name(), protocol.summary());
     for step in protocol.steps() {
         page.push_str(&step_lines(step));
     }
@@ -155,15 +156,24 @@ const FAULTS: &[(&str, &str)] = &[
     ("Pause", "A node handles nothing for a while. Its clock goes on; messages and timers wait."),
     ("Slow", "Each handler of a node takes `service`: the node answers, but late."),
     ("StallDisk", "Forces of a node complete only when the stall is over."),
-    ("FailForce", "The next force of a node fails, and the node stops, like a database that \
-      cannot trust its log any more."),
-    ("Cut", "Nothing crosses between the groups, judged when messages arrive. A node in no group \
-      reaches all others: that makes a bridge. `held: Hold` keeps messages until the end."),
+    (
+        "FailForce",
+        "The next force of a node fails, and the node stops, like a database that \
+      cannot trust its log any more.",
+    ),
+    (
+        "Cut",
+        "Nothing crosses between the groups, judged when messages arrive. A node in no group \
+      reaches all others: that makes a bridge. `held: Hold` keeps messages until the end.",
+    ),
     ("CutOneWay", "Nothing gets from the first group to the second; the way back is open."),
     ("SlowLink", "Messages take `factor` times as long."),
     ("JumpClock", "A node's wall clock is set forward or back; its timers do not notice."),
-    ("Lose", "The message at hand is lost: with `EachMessage`, `Before(event: Send(…))` or \
-      `Before(event: Deliver(…))`."),
+    (
+        "Lose",
+        "The message at hand is lost: with `EachMessage`, `Before(event: Send(…))` or \
+      `Before(event: Deliver(…))`.",
+    ),
     ("Delay", "The message at hand takes longer."),
     ("Duplicate", "The message at hand arrives more than once, each time with its own latency."),
 ];

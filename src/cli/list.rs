@@ -3,10 +3,7 @@
 //! Everything comes from the registry and from the files, so a list cannot be out of date.
 
 use super::{Environment, Format, exit::Code, files::scenario_files};
-use crate::base::text::{
-    diagnostic::Code as MistakeCode,
-    source::Tree,
-};
+use crate::base::text::{diagnostic::Code as MistakeCode, source::Tree};
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -85,8 +85,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
             return code.into();
         }
     };
-    let environment =
-        Environment { registry, format: arguments.format, colour: arguments.color };
+    let environment = Environment { registry, format: arguments.format, colour: arguments.color };
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),

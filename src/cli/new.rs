@@ -40,9 +40,7 @@ pub(super) fn new(environment: &Environment<'_>, arguments: &Arguments) -> Code 
             environment.print(&format!("wrote {path}\nnext  splitbrain run {path}\n"));
             Code::AsExpected
         }
-        Err(error) => {
-            environment.usage(&format!("failed to write {}: {error}", path.display()))
-        }
+        Err(error) => environment.usage(&format!("failed to write {}: {error}", path.display())),
     }
 }
 

@@ -8,21 +8,21 @@
 //! hash is the same as that of a run that is only hashed, which `--verify-determinism` checks. A
 //! panic in a handler is a finding about the protocol with a seed, not the end of the program.
 
-use super::{
-    Environment, Format,
-    exit::Code,
-    files::Loaded,
-};
+use super::{Environment, Format, exit::Code, files::Loaded};
 use crate::{
     base::{
         ids::Seed,
         time::{Duration, Time},
     },
-    engine::{runner::Outcome, trace::{ENGINE_EPOCH, Recording}},
+    checkers::Verdict,
+    engine::{
+        runner::Outcome,
+        trace::{ENGINE_EPOCH, Recording},
+    },
     report::{
-        charts, json,
+        json,
         screen::{Colour, Expected, Surroundings, screen},
-        space_time::space_time,
+        space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
     },
     scenario::{
@@ -208,7 +208,7 @@ impl Teller<'_> {
                     self.environment.print(&format!("{shown}\n"));
                 }
                 let surroundings = Surroundings {
-                    expected: expectation(&expected, met),
+                    expected: Some(expectation(&expected, met)),
                     reproduce: self.reproduce(),
                     reports,
                 };
@@ -216,11 +216,12 @@ impl Teller<'_> {
             }
             Format::Json | Format::Jsonl => {
                 let path = self.file.path.display().to_string();
-                let object = json::run_object(run, &path, &expected, met == &Met::Yes);
+                let verdict = verdict(run);
                 if self.environment.format == Format::Jsonl {
-                    self.environment.print(&format!("{object}\n"));
+                    let line = json::run_line(run, &path, verdict, &expected);
+                    self.environment.print(&format!("{line}\n"));
                 } else {
-                    objects.push(object);
+                    objects.push(json::run_object(run, &path, verdict, &expected));
                 }
             }
         }
@@ -247,15 +248,7 @@ impl Teller<'_> {
             return Ok(Vec::new());
         }
         let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
-        let latency = charts::operation_latency(run);
-        let doubt = charts::in_doubt(run);
-        let files = [
-            ("space_time.svg", space_time(run)),
-            ("latency.svg", latency.svg),
-            ("latency.csv", latency.csv),
-            ("in_doubt.svg", doubt.svg),
-            ("in_doubt.csv", doubt.csv),
-        ];
+        let files = [("space_time.svg", space_time(run, SpaceTimeOptions::default()))];
         write_all(&folder, &files)
     }
 }
@@ -272,6 +265,18 @@ fn write_all(folder: &Path, files: &[(&str, String)]) -> Result<Vec<String>, Str
     Ok(written)
 }
 
+/// The verdict on a whole run: the gravest of its properties.
+fn verdict(run: &Run) -> &'static str {
+    let verdicts = || run.judgements.iter().map(|judgement| &judgement.verdict);
+    if verdicts().any(|verdict| matches!(verdict, Verdict::Violated(_))) {
+        "violated"
+    } else if verdicts().any(|verdict| matches!(verdict, Verdict::Unknown(_))) {
+        "unknown"
+    } else {
+        "holds"
+    }
+}
+
 fn expectation(expected: &str, met: &Met) -> Expected {
     match met {
         Met::Yes => Expected { text: format!("{expected}, as the scenario says"), met: true },
@@ -283,10 +288,8 @@ fn expectation(expected: &str, met: &Met) -> Expected {
 /// What to say of the scheduled and triggered rules that never fired.
 pub(super) fn never_fired(rules: &[RuleReport]) -> Vec<String> {
     let idle = rules.iter().filter(|rule| !rule.random && rule.counts.fired == 0);
-    idle.map(|rule| {
-        format!("the rule `{}` never fired: what it waits for did not happen", rule.id)
-    })
-    .collect()
+    idle.map(|rule| format!("the rule `{}` never fired: what it waits for did not happen", rule.id))
+        .collect()
 }
 
 /// Calls a function; a panic becomes its message and place.
