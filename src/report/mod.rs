@@ -16,3 +16,5 @@ pub mod screen;
 /// t
 pub mod space_time;
 mod svg;
+/// t
+pub mod charts;
