@@ -135,8 +135,7 @@ fn legend(root: &frame::Area<'_>) {
 }
 
 fn table(run: &Run) -> String {
-    let mut table =
-        "op,client,node,operation,invoked_ns,ended_ns,latency_ns,ending\n".to_owned();
+    let mut table = "op,client,node,operation,invoked_ns,ended_ns,latency_ns,ending\n".to_owned();
     for entry in &run.history {
         let (ended, latency, ending) = match entry.ending {
             Some((at, ending)) => {

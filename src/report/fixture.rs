@@ -270,7 +270,8 @@ impl Sketch {
         let node = Victim::OneOf(vec![NodeId(1)]);
         let down = Span::For(fixed("300ms"));
         let what = What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep };
-        let crash = Rule { id: "crash_p1".to_owned(), when: When::At(Time::from_millis(760)), what };
+        let crash =
+            Rule { id: "crash_p1".to_owned(), when: When::At(Time::from_millis(760)), what };
         let names = Config::default().names;
         Self { names, clients: 2, each: 10, rules: vec![cut, crash], lossy: true }
     }
@@ -451,14 +452,41 @@ fn uniform(least: &str, most: &str) -> Sampler {
 #[test]
 fn look() {
     use super::space_time::*;
-    std::fs::write("/tmp/look/a.svg", space_time(&Sketch::coordinator_crash().run(42), SpaceTimeOptions::default())).unwrap();
-    std::fs::write("/tmp/look/b.svg", space_time(&Sketch::busy().run(7), SpaceTimeOptions { rows_max: 120, focus: None })).unwrap();
-    std::fs::write("/tmp/look/h.svg", space_time(&hostile(), SpaceTimeOptions { rows_max: 40, focus: None })).unwrap();
+    std::fs::write(
+        "/tmp/look/a.svg",
+        space_time(&Sketch::coordinator_crash().run(42), SpaceTimeOptions::default()),
+    )
+    .unwrap();
+    std::fs::write(
+        "/tmp/look/b.svg",
+        space_time(&Sketch::busy().run(7), SpaceTimeOptions { rows_max: 120, focus: None }),
+    )
+    .unwrap();
+    std::fs::write(
+        "/tmp/look/h.svg",
+        space_time(&hostile(), SpaceTimeOptions { rows_max: 40, focus: None }),
+    )
+    .unwrap();
     use super::charts::*;
-    for (n, r) in [("a", Sketch::coordinator_crash().run(42)), ("b", Sketch::busy().run(7)), ("u", unrecorded())] {
+    for (n, r) in [
+        ("a", Sketch::coordinator_crash().run(42)),
+        ("b", Sketch::busy().run(7)),
+        ("u", unrecorded()),
+    ] {
         std::fs::write(format!("/tmp/look/{n}_latency.svg"), latency(&r).svg).unwrap();
         std::fs::write(format!("/tmp/look/{n}_doubt.svg"), in_doubt(&r).svg).unwrap();
         println!("{}{}", in_doubt(&r).csv, latency(&r).csv);
-        println!("{}", super::screen::screen(&r, &super::screen::Surroundings{expected:None, reproduce: "splitbrain run x".into(), reports: vec![]}, super::screen::Colour::Never));
+        println!(
+            "{}",
+            super::screen::screen(
+                &r,
+                &super::screen::Surroundings {
+                    expected: None,
+                    reproduce: "splitbrain run x".into(),
+                    reports: vec![]
+                },
+                super::screen::Colour::Never
+            )
+        );
     }
 }

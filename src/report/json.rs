@@ -258,8 +258,8 @@ fn spelled(counts: MessageCounts) -> Messages {
 fn messages_by_role(run: &Run) -> BTreeMap<&str, BTreeMap<&str, u64>> {
     let of_role = |role: usize| {
         let names = run.catalog.messages.names().iter().enumerate();
-        let sent = names
-            .map(|(label, name)| (name.as_str(), run.counters.messages_of(role, label).sent));
+        let sent =
+            names.map(|(label, name)| (name.as_str(), run.counters.messages_of(role, label).sent));
         sent.filter(|(_, sent)| *sent > 0).collect()
     };
     run.catalog.roles.iter().enumerate().map(|(role, name)| (*name, of_role(role))).collect()

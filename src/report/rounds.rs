@@ -71,7 +71,8 @@ fn repetition(numbers: &[u64], sums: &[u64], place: usize) -> Option<(usize, usi
         let alike = |other: usize| {
             let sum = |from: usize| sums[from + length] - sums[from];
             sum(place) == sum(other)
-                && sorted(&numbers[place..place + length]) == sorted(&numbers[other..other + length])
+                && sorted(&numbers[place..place + length])
+                    == sorted(&numbers[other..other + length])
         };
         let others = (place + length..).step_by(length);
         let times = others

@@ -191,8 +191,7 @@ impl Screen {
     }
 
     fn expected(&mut self, expected: &Expected) {
-        let (met, style) =
-            if expected.met { ("met: ", GOOD) } else { ("NOT MET: ", BAD) };
+        let (met, style) = if expected.met { ("met: ", GOOD) } else { ("NOT MET: ", BAD) };
         let lead = self.paint(style, met);
         let margin = self.paint(FAINT, &fill("expected", MARGIN));
         let indent = MARGIN + columns(met);
@@ -274,7 +273,8 @@ fn why(judgement: &Judgement) -> String {
 fn cited(run: &Run, witness: &Witness) -> Vec<String> {
     let tell = |citation: &crate::checkers::Citation| {
         let time = citation.at.as_seconds_text(3);
-        let node = citation.node.map_or_else(String::new, |node| inert(run.catalog.node(node)) + " ");
+        let node =
+            citation.node.map_or_else(String::new, |node| inert(run.catalog.node(node)) + " ");
         format!("{time}  {node}{} (event {})", inert(&citation.says), citation.event)
     };
     let mut lines: Vec<String> = witness.citations.iter().take(CITATIONS_MAX).map(tell).collect();
@@ -372,9 +372,8 @@ mod tests {
         let coloured = screen(&run, &surroundings(), Colour::Always);
         let plain = screen(&run, &surroundings(), Colour::Never);
         assert_ne!(coloured, plain);
-        let trimmed = |text: &str| {
-            text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>()
-        };
+        let trimmed =
+            |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
         assert_eq!(trimmed(&anstream::adapter::strip_str(&coloured).to_string()), trimmed(&plain));
     }
 }

@@ -162,7 +162,11 @@ impl Picture<'_> {
                 point(right + 2.0, below),
             ];
             self.svg.path("bracket", &bracket, Ends::Loose);
-            self.svg.text("fault", point(right + 16.0, (above + below) / 2.0 + 4.0), &clip(&text, 24));
+            self.svg.text(
+                "fault",
+                point(right + 16.0, (above + below) / 2.0 + 4.0),
+                &clip(&text, 24),
+            );
             self.svg.end();
         }
     }
@@ -217,9 +221,9 @@ impl Picture<'_> {
             let end = self.run.catalog.client_end(entry.client);
             let Some(x) = self.layout.x(end) else { continue };
             let above = self.layout.y_at(entry.invoked_at, Some(end)).max(TOP - 14.0);
-            let below = entry.ending.map_or(self.layout.bottom, |ending| {
-                self.layout.y_at(ending.0, Some(end))
-            });
+            let below = entry
+                .ending
+                .map_or(self.layout.bottom, |ending| self.layout.y_at(ending.0, Some(end)));
             if below <= above {
                 continue;
             }
@@ -242,7 +246,12 @@ impl Picture<'_> {
             let name = clip(&column.name, (room / 7.5) as usize);
             let width = (columns(&name) as f64 * 7.5 + 18.0).min(room + 10.0);
             for y in [TOP - 32.0, self.layout.bottom + 14.0] {
-                self.svg.rect("box", point(column.x - width / 2.0, y - 14.0), point(width, 21.0), 4.0);
+                self.svg.rect(
+                    "box",
+                    point(column.x - width / 2.0, y - 14.0),
+                    point(width, 21.0),
+                    4.0,
+                );
                 self.svg.text("name", point(column.x, y + 1.0), &name);
             }
         }

@@ -77,7 +77,8 @@ impl Svg {
     }
 
     pub(super) fn rect(&mut self, class: &str, corner: Point, size: Point, radius: f64) {
-        let [x, y, width, height] = [corner.x, corner.y, size.x.max(0.0), size.y.max(0.0)].map(number);
+        let [x, y, width, height] =
+            [corner.x, corner.y, size.x.max(0.0), size.y.max(0.0)].map(number);
         let (class, radius) = (escape(class), number(radius));
         _ = write!(
             self.out,

@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn spans_are_told_in_about_two_digits() {
-        let table = [(7, "7ns"), (4_850_000_000, "4.8s"), (62_000_000_000, "62s"), (1_500, "1.5us")];
+        let table =
+            [(7, "7ns"), (4_850_000_000, "4.8s"), (62_000_000_000, "62s"), (1_500, "1.5us")];
         for (nanos, told) in table {
             assert_eq!(rough(Duration::from_nanos(nanos)), told);
         }

@@ -195,9 +195,8 @@ impl<'a> Timeline<'a> {
     /// The symbols that occur, with what they mean.
     fn legend(&mut self, entries: &[&Entry]) {
         let mut parts: Vec<String> = Vec::new();
-        let symbols = entries.iter().map(|entry| {
-            format!("{} {}", symbol(entry.kind), meaning(entry.kind))
-        });
+        let symbols =
+            entries.iter().map(|entry| format!("{} {}", symbol(entry.kind), meaning(entry.kind)));
         let lines = ["╎ down", "┃ in doubt"].map(str::to_owned);
         for part in symbols.chain(if self.lanes.is_empty() { Vec::new() } else { lines.to_vec() }) {
             if !parts.contains(&part) {

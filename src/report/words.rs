@@ -204,7 +204,9 @@ fn reply(text: &str) -> String {
 /// What a client asks for, in words.
 pub(super) fn operation_words(operation: Operation) -> String {
     match operation {
-        Operation::Transfer { from, to, amount } => format!("transfer {amount} from {from} to {to}"),
+        Operation::Transfer { from, to, amount } => {
+            format!("transfer {amount} from {from} to {to}")
+        }
         Operation::Audit => "audit".to_owned(),
         Operation::Read { key } => format!("read {key}"),
         Operation::Write { key, value } => format!("write {key} = {value}"),

@@ -47,7 +47,9 @@ pub(super) fn in_doubt(run: &Run) -> Chart {
 }
 
 const ROWS_MAX: usize = 60;
-const ROW_HEIGHT: u32 = 30;
+const ROW_HEIGHT: u32 = 28;
+/// Room above the first row, in rows, for the names of faults.
+const HEADROOM: f64 = 0.8;
 
 /// One transaction at one node.
 struct Bar {
@@ -119,25 +121,25 @@ fn finding(run: &Run, spans: &Spans) -> String {
 
 fn draw(root: &frame::Area<'_>, run: &Run, spans: &Spans, rows: &[Vec<Bar>], title: &str) {
     let across = frame::time_range(run);
+    let height = rows.len().max(2) as f64;
     let mut chart = ChartBuilder::on(root)
         .caption(title, frame::caption())
         .margin(14)
         .x_label_area_size(40)
         .y_label_area_size(110)
-        .build_cartesian_2d(across.clone(), frame::range(0.0, rows.len().max(2) as f64))
+        .build_cartesian_2d(across.clone(), frame::range(0.0, height + HEADROOM))
         .expect(frame::SOUND);
     frame::bands(&mut chart, run, spans);
     frame::axes(&mut chart, "time (s)", "", None);
     for (nth, row) in rows.iter().enumerate() {
-        let top = rows.len().max(2) as f64 - nth as f64;
+        let top = height - nth as f64;
         for bar in row {
             draw_bar(&chart, bar, top, across.end);
+            draw_gaps(&chart, spans, bar, (top, across.end));
         }
         let node = row[0].node;
-        let first = nth == 0 || rows[nth - 1][0].node != node;
-        gaps(&chart, spans, node, (top, across.end));
-        if first {
-            name(root, &chart, run, node, top);
+        if nth == 0 || rows[nth - 1][0].node != node {
+            name(root, &chart, run, node, (top, across.end));
         }
     }
     legend(root);
@@ -158,10 +160,11 @@ fn draw_bar(chart: &frame::Plane<'_, '_>, bar: &Bar, top: f64, end: f64) {
         (seconds(since).min(end), until.map_or(end, seconds).min(end))
     };
     if let Some(span) = bar.doubt {
-        rectangle(chart, across(span), (top - 0.62, top - 0.14), CAREFUL.mix(0.85).filled());
+        rectangle(chart, across(span), (top - 0.62, top - 0.1), CAREFUL.mix(0.28).filled());
+        rectangle(chart, across(span), (top - 0.62, top - 0.1), CAREFUL.stroke_width(1));
     }
     if let Some(span) = bar.lock {
-        rectangle(chart, across(span), (top - 0.84, top - 0.7), LOCKED.filled());
+        rectangle(chart, across(span), (top - 0.86, top - 0.72), LOCKED.mix(0.6).filled());
     }
     let (since, until) = across((bar.since(), Some(bar.until())));
     let left = chart.backend_coord(&(since, top - 0.14));
@@ -169,37 +172,53 @@ fn draw_bar(chart: &frame::Plane<'_, '_>, bar: &Bar, top: f64, end: f64) {
     let text = bar.txn.to_string();
     if text.len() as i32 * 8 + 6 < right.0 - left.0 && bar.doubt.is_some() {
         // Shifted by pixels, so that the text does not touch the end of its bar.
-        let text = Text::new(text, (5, 0), frame::small(&WHITE));
-        let shifted = EmptyElement::at((since, top - 0.2)) + text;
+        let text = Text::new(text, (5, 0), frame::small(&TEXT));
+        let shifted = EmptyElement::at((since, top - 0.14)) + text;
         chart.plotting_area().draw(&shifted).expect(frame::SOUND);
     }
 }
 
-/// Makes a node's bars pale while it is down.
-fn gaps(chart: &frame::Plane<'_, '_>, spans: &Spans, node: NodeId, (top, end): (f64, f64)) {
-    for down in spans.down.iter().filter(|down| down.of.node == node) {
-        let span = (seconds(down.since).min(end), down.until.map_or(end, seconds).min(end));
-        rectangle(chart, span, (top - 0.9, top - 0.06), WHITE.mix(0.65).filled());
-        rectangle(chart, span, (top - 0.9, top - 0.06), DANGER.stroke_width(1));
+/// Makes a bar pale while its node is down.
+fn draw_gaps(chart: &frame::Plane<'_, '_>, spans: &Spans, bar: &Bar, (top, end): (f64, f64)) {
+    for down in spans.down.iter().filter(|down| down.of.node == bar.node) {
+        let since = down.since.max(bar.since());
+        let until = down.until.unwrap_or(Time::MAX).min(bar.until());
+        if since < until {
+            let span = (seconds(since).min(end), seconds(until).min(end));
+            rectangle(chart, span, (top - 0.9, top - 0.06), WHITE.mix(0.65).filled());
+            rectangle(chart, span, (top - 0.9, top - 0.06), DANGER.stroke_width(1));
+        }
     }
 }
 
-fn name(root: &frame::Area<'_>, chart: &frame::Plane<'_, '_>, run: &Run, node: NodeId, top: f64) {
+/// Names a node beside its first row, and draws a line above it.
+fn name(
+    root: &frame::Area<'_>,
+    chart: &frame::Plane<'_, '_>,
+    run: &Run,
+    node: NodeId,
+    (top, end): (f64, f64),
+) {
     const LETTERS_MAX: usize = 14;
-    let (_, y) = chart.backend_coord(&(0.0, top - 0.22));
+    rectangle(chart, (0.0, end), (top, top), QUIET.mix(0.5).stroke_width(1));
+    let (_, y) = chart.backend_coord(&(0.0, top - 0.16));
     let name: String = ascii(run.catalog.node(node)).chars().take(LETTERS_MAX).collect();
-    root.draw(&Text::new(name, (20, y), frame::small(&TEXT))).expect(frame::SOUND);
+    let x = 112 - name.len() as i32 * 7;
+    root.draw(&Text::new(name, (x, y), frame::small(&TEXT))).expect(frame::SOUND);
 }
 
 fn legend(root: &frame::Area<'_>) {
     let (x, y) = (frame::WIDTH as i32 - 280, 24);
-    let parts = [(0, "in doubt", CAREFUL, 9), (84, "locks held", LOCKED, 4), (180, "node down", WHITE, 9)];
-    for (offset, text, colour, height) in parts {
-        let corners = [(x + offset, y), (x + offset + 14, y + height)];
-        root.draw(&Rectangle::new(corners, colour.filled())).expect(frame::SOUND);
-        if colour == WHITE {
-            root.draw(&Rectangle::new(corners, DANGER.stroke_width(1))).expect(frame::SOUND);
-        }
+    let parts = [
+        (0, "in doubt", CAREFUL, 0.28),
+        (84, "locks held", LOCKED, 0.6),
+        (180, "node down", DANGER, 0.08),
+    ];
+    for (offset, text, colour, strength) in parts {
+        let corners = [(x + offset, y), (x + offset + 14, y + 9)];
+        let filled = colour.mix(strength).filled();
+        root.draw(&Rectangle::new(corners, filled)).expect(frame::SOUND);
+        root.draw(&Rectangle::new(corners, colour.stroke_width(1))).expect(frame::SOUND);
         let text = Text::new(text, (x + offset + 19, y - 3), frame::small(&QUIET));
         root.draw(&text).expect(frame::SOUND);
     }

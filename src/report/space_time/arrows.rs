@@ -150,7 +150,11 @@ fn shaft(svg: &mut Svg, start: Point, end: Point, is_copy: bool) {
 fn head(svg: &mut Svg, start: Point, end: Point) {
     let back = toward(end, start, 8.0);
     let (x, y) = ((end.x - back.x) * 0.42, (end.y - back.y) * 0.42);
-    svg.path("head", &[end, point(back.x - y, back.y + x), point(back.x + y, back.y - x)], Ends::Joined);
+    svg.path(
+        "head",
+        &[end, point(back.x - y, back.y + x), point(back.x + y, back.y - x)],
+        Ends::Joined,
+    );
 }
 
 fn cross(svg: &mut Svg, at: Point) {

@@ -89,7 +89,12 @@ const COLUMNS_MAX: usize = 64;
 
 impl Layout {
     /// Lays out a run: at most so many rows, with the focus among them.
-    pub(super) fn of(run: &Run, words: &Words<'_>, rows_max: usize, focus: Option<EventId>) -> Self {
+    pub(super) fn of(
+        run: &Run,
+        words: &Words<'_>,
+        rows_max: usize,
+        focus: Option<EventId>,
+    ) -> Self {
         let (mut entries, folds) = fold(run, focus);
         let mut rows = rows(&entries, &folds);
         let window = window(&rows, &entries, rows_max.max(1), focus);
@@ -104,9 +109,9 @@ impl Layout {
         }
         let (columns, left_out) = columns(run, words, &entries);
         let silences = place(&mut rows, &entries, &folds);
-        let y_of = rows.iter().flat_map(|row| {
-            entries[row.entries.clone()].iter().map(|entry| (entry.event, row.y))
-        });
+        let y_of = rows
+            .iter()
+            .flat_map(|row| entries[row.entries.clone()].iter().map(|entry| (entry.event, row.y)));
         let y_of = y_of.collect();
         let bottom = rows.last().map_or(TOP, |row| row.y) + 26.0;
         let right = columns.last().map_or(LEFT, |column| column.x) + spacing(columns.len()) * 0.7;
@@ -217,9 +222,8 @@ fn window(rows: &[Row], entries: &[Entry], most: usize, focus: Option<EventId>) 
     if rows.len() <= most {
         return 0..rows.len();
     }
-    let shows = |row: &Row, event| {
-        entries[row.entries.clone()].iter().any(|entry| entry.event == event)
-    };
+    let shows =
+        |row: &Row, event| entries[row.entries.clone()].iter().any(|entry| entry.event == event);
     let at = focus.and_then(|event| rows.iter().position(|row| shows(row, event))).unwrap_or(0);
     let start = at.saturating_sub(most * 3 / 4).min(rows.len() - most);
     start..start + most
@@ -249,8 +253,7 @@ fn place(rows: &mut [Row], entries: &[Entry], folds: &BTreeMap<EventId, String>)
 /// Clients, then nodes; where there are too many, those that do something in the window.
 fn columns(run: &Run, words: &Words<'_>, entries: &[Entry]) -> (Vec<Column>, usize) {
     let nodes = run.catalog.nodes.len() as u16;
-    let all: Vec<Endpoint> =
-        (nodes..nodes + run.clients).chain(0..nodes).map(Endpoint).collect();
+    let all: Vec<Endpoint> = (nodes..nodes + run.clients).chain(0..nodes).map(Endpoint).collect();
     let mut shown = all.clone();
     if ALL_COLUMNS_MAX < all.len() {
         let busy: BTreeSet<Endpoint> = entries
