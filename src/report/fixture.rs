@@ -467,4 +467,26 @@ fn look() {
         space_time(&hostile(), SpaceTimeOptions { rows_max: 40, focus: None }),
     )
     .unwrap();
+    use super::charts::*;
+    for (n, r) in [
+        ("a", Sketch::coordinator_crash().run(42)),
+        ("b", Sketch::busy().run(7)),
+        ("u", unrecorded()),
+    ] {
+        std::fs::write(format!("/tmp/look/{n}_latency.svg"), latency(&r).svg).unwrap();
+        std::fs::write(format!("/tmp/look/{n}_doubt.svg"), in_doubt(&r).svg).unwrap();
+        println!("{}{}", in_doubt(&r).csv, latency(&r).csv);
+        println!(
+            "{}",
+            super::screen::screen(
+                &r,
+                &super::screen::Surroundings {
+                    expected: None,
+                    reproduce: "splitbrain run x".into(),
+                    reports: vec![]
+                },
+                super::screen::Colour::Never
+            )
+        );
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!          client1    c      p1      p2            layout   rows, columns, the scale of time
-//!    0.05s    ▮───────▶○                           arrows   messages and their labels
+//!    0.05s    ▮───────▶○                           arrows   messages      labels   words, apart
 //!    0.06s    ▮        ●───────▶○                  shapes   what happens at one node
 //!             ▮        ✖╲       ▨                  sheet    light and dark
 //! ```
@@ -15,6 +15,7 @@
 //! Limits: a window of so many rows, around what is violated; the picture says what it leaves out.
 
 mod arrows;
+mod labels;
 mod layout;
 mod shapes;
 mod sheet;
@@ -31,7 +32,7 @@ use crate::{
     engine::operations::Ending,
     scenario::run::Run,
 };
-use arrows::{LETTER, Taken};
+use labels::{LETTER, Labels};
 use layout::{Layout, TOP};
 use std::collections::BTreeMap;
 
@@ -62,15 +63,14 @@ pub fn space_time(run: &Run, options: SpaceTimeOptions) -> String {
     svg.raw(sheet::HATCH);
     svg.rect("ground", point(0.0, 0.0), size, 0.0);
     svg.break_line();
-    let mut picture =
-        Picture { svg, run, words, layout, cited: cited(run), taken: Taken::default() };
+    let mut picture = Picture { svg, run, words, layout, cited: cited(run) };
     picture.draw();
     picture.svg.close()
 }
 
 const MARGIN_RIGHT: f64 = 190.0;
 /// Nanoseconds find no room in the margin.
-const TIME_LETTERS_MAX: usize = 12;
+const TIME_LETTERS_MAX: usize = 11;
 
 /// The last event that the first violation cites.
 fn violated(run: &Run) -> Option<EventId> {
@@ -102,7 +102,6 @@ struct Picture<'a> {
     words: Words<'a>,
     layout: Layout,
     cited: BTreeMap<EventId, Vec<&'static str>>,
-    taken: Taken,
 }
 
 impl Picture<'_> {
@@ -116,10 +115,11 @@ impl Picture<'_> {
         self.operations();
         self.names();
         self.silences();
-        let taken = &mut self.taken;
-        shapes::labels(&mut self.svg, &self.words, &self.layout, taken);
-        arrows::messages(&mut self.svg, self.run, &self.words, &self.layout, taken);
+        let mut labels = Labels::default();
+        shapes::label(&self.words, &self.layout, &mut labels);
+        arrows::messages(&mut self.svg, self.run, &self.words, &self.layout, &mut labels);
         shapes::shapes(&mut self.svg, &self.words, &self.layout);
+        labels.draw(&mut self.svg);
         self.rings();
         self.legend();
     }

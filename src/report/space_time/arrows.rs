@@ -10,9 +10,9 @@
 use super::{
     super::{
         svg::{Ends, Point, Svg, point},
-        text::{clip, columns},
         words::Words,
     },
+    labels::{Labels, around, width},
     layout::Layout,
 };
 use crate::{
@@ -22,37 +22,13 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// How wide a letter of a label is.
-pub(super) const LETTER: f64 = 6.3;
-
-/// Places that are taken by text.
-#[derive(Default)]
-pub(super) struct Taken(Vec<(Point, Point)>);
-
-impl Taken {
-    /// Takes a place if it is free: the middle of the text's base line, and its width.
-    pub(super) fn take(&mut self, middle: Point, width: f64) -> bool {
-        let least = point(middle.x - width / 2.0, middle.y - 10.0);
-        let most = point(middle.x + width / 2.0, middle.y + 3.0);
-        let overlaps = |other: &(Point, Point)| {
-            least.x < other.1.x && other.0.x < most.x && least.y < other.1.y && other.0.y < most.y
-        };
-        // Later labels stand near the latest ones; far ones cannot overlap.
-        let free = !self.0.iter().rev().take(400).any(overlaps);
-        if free {
-            self.0.push((least, most));
-        }
-        free
-    }
-}
-
 /// Draws all messages of the window.
 pub(super) fn messages(
     svg: &mut Svg,
     run: &Run,
     words: &Words<'_>,
     layout: &Layout,
-    taken: &mut Taken,
+    labels: &mut Labels,
 ) {
     let mut arrived = BTreeSet::new();
     let shown = &layout.entries;
@@ -61,7 +37,7 @@ pub(super) fn messages(
             Kind::Deliver | Kind::End | Kind::Lose(_) => {
                 if let Some(sent) = send_of(run, entry) {
                     arrived.insert(sent.event);
-                    arrow(svg, words, layout, (sent, entry), taken);
+                    arrow(svg, words, layout, (sent, entry), labels);
                 }
             }
             _ => {}
@@ -105,7 +81,7 @@ fn arrow(
     words: &Words<'_>,
     layout: &Layout,
     (sent, arrival): (&Entry, &Entry),
-    taken: &mut Taken,
+    labels: &mut Labels,
 ) {
     let (Some(from), Some(to)) = (layout.x(sent.who), layout.x(sent.peer)) else { return };
     let Some(below) = layout.y(arrival.event) else { return };
@@ -136,7 +112,10 @@ fn arrow(
             head(svg, start, end);
         }
     }
-    label(svg, words, (sent, start, end), taken);
+    // What a client asks stands beside the place where it asks.
+    if sent.kind != Kind::Invoke {
+        label(words, (sent, start, end), labels);
+    }
     svg.end();
 }
 
@@ -185,28 +164,19 @@ fn cross(svg: &mut Svg, at: Point) {
 }
 
 /// Writes the message, or the name of its kind, at the first place along the arrow that is free.
-fn label(
-    svg: &mut Svg,
-    words: &Words<'_>,
-    (sent, start, end): (&Entry, Point, Point),
-    taken: &mut Taken,
-) {
+fn label(words: &Words<'_>, (sent, start, end): (&Entry, Point, Point), labels: &mut Labels) {
     let whole = words.what(sent);
     let kind = whole.split(['(', ' ', '{']).next().unwrap_or_default();
-    let room = (end.x - start.x).abs() - 26.0;
+    let length = (end.x - start.x).abs();
     for text in [whole.as_str(), kind] {
-        let width = columns(text) as f64 * LETTER;
-        if room < width || text.is_empty() {
-            continue;
-        }
-        for along in [0.5, 0.38, 0.62, 0.28, 0.72] {
-            let inside = width / 2.0 <= (end.x - start.x).abs() * f64::min(along, 1.0 - along);
+        let fits = |along: &f64| width(text) / 2.0 + 6.0 <= length * along.min(1.0 - along);
+        let free = |along: f64| {
             let x = start.x + (end.x - start.x) * along;
             let y = start.y + (end.y - start.y) * along - 4.0;
-            if inside && taken.take(point(x, y), width) {
-                svg.text("label middle", point(x, y), &clip(text, 60));
-                return;
-            }
+            labels.place("label", around(point(x, y), text), text)
+        };
+        if [0.5, 0.38, 0.62, 0.28, 0.72].into_iter().filter(fits).any(free) {
+            return;
         }
     }
 }
