@@ -20,7 +20,7 @@ use crate::{
         trace::{ENGINE_EPOCH, Recording},
     },
     report::{
-        json,
+        charts, json,
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
@@ -248,7 +248,15 @@ impl Teller<'_> {
             return Ok(Vec::new());
         }
         let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
-        let files = [("space_time.svg", space_time(run, SpaceTimeOptions::default()))];
+        let latency = charts::latency(run);
+        let doubt = charts::in_doubt(run);
+        let files = [
+            ("space_time.svg", space_time(run, SpaceTimeOptions::default())),
+            ("latency.svg", latency.svg),
+            ("latency.csv", latency.csv),
+            ("in_doubt.svg", doubt.svg),
+            ("in_doubt.csv", doubt.csv),
+        ];
         write_all(&folder, &files)
     }
 }

@@ -382,9 +382,9 @@ fn judgements(run: &Run) -> Vec<Judgement> {
             node: Some(NodeId(node)),
             says: says.to_owned(),
         };
-        let sentence = "p1 was in doubt about t0 for 5.0s (limit 1s)".to_owned();
+        let sentence = "p1 was in doubt about t1 for 5.0s (limit 1s)".to_owned();
         let citations =
-            vec![cite(vote, 1, "voted yes on t0"), cite(crash, 0, "crashed before deciding")];
+            vec![cite(vote, 1, "voted yes on t1"), cite(crash, 0, "crashed before deciding")];
         let verdict = Verdict::Violated(Witness { sentence, citations });
         let note = String::new();
         judged.push(Judgement { property: "no_blocking", verdict, exercised: 3, note });

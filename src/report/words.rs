@@ -181,7 +181,7 @@ impl<'a> Words<'a> {
 
     fn operation(&self, entry: &Entry) -> Option<&'a HistoryEntry> {
         let number = entry.text.strip_prefix('o')?.split(' ').next()?;
-        self.run.history.get(number.parse::<usize>().ok()?)
+        self.run.history.get(number.parse::<usize>().ok()?.checked_sub(1)?)
     }
 
     fn asked(&self, entry: &Entry) -> Option<String> {
