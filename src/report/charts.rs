@@ -122,7 +122,7 @@ fn draw_points(chart: &mut frame::Plane<'_, '_>, points: &[Dot], scale: &Scale) 
 }
 
 fn legend(root: &frame::Area<'_>) {
-    let style = frame::small(&QUIET);
+    let style = frame::small(QUIET);
     let y = 28;
     let x = frame::WIDTH as i32 - 250;
     root.draw(&Circle::new((x, y), 3, INK.filled())).expect(frame::SOUND);

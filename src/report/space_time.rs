@@ -34,7 +34,7 @@ use crate::{
 };
 use labels::{LETTER, Labels};
 use layout::{Layout, TOP};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// What of a run is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,10 +132,10 @@ impl Picture<'_> {
         let (before, behind) = self.layout.hidden;
         if 0 < before + behind {
             let (first, rows) = (before + 1, self.layout.rows.len());
-            line += &format!(" · rows {first} to {} of {}", before + rows, before + rows + behind);
+            _ = write!(line, " · rows {first} to {} of {}", before + rows, before + rows + behind);
         }
         if 0 < self.layout.left_out {
-            line += &format!(" · {} without a column", self.layout.left_out);
+            _ = write!(line, " · {} without a column", self.layout.left_out);
         }
         self.svg.text("faint", point(24.0, 52.0), &line);
         self.svg.break_line();
@@ -164,7 +164,7 @@ impl Picture<'_> {
             self.svg.path("bracket", &bracket, Ends::Loose);
             self.svg.text(
                 "fault",
-                point(right + 16.0, (above + below) / 2.0 + 4.0),
+                point(right + 16.0, f64::midpoint(above, below) + 4.0),
                 &clip(&text, 24),
             );
             self.svg.end();

@@ -150,8 +150,8 @@ pub(super) fn caption() -> TextStyle<'static> {
     ("sans-serif", 19).into_font().color(&TEXT)
 }
 
-pub(super) fn small(colour: &RGBColor) -> TextStyle<'static> {
-    ("sans-serif", 12).into_font().color(colour)
+pub(super) fn small(colour: RGBColor) -> TextStyle<'static> {
+    ("sans-serif", 12).into_font().color(&colour)
 }
 
 /// Axes without a mesh.
@@ -162,7 +162,7 @@ pub(super) fn axes(
     label: Option<&dyn Fn(&f64) -> String>,
 ) {
     let mut mesh = chart.configure_mesh();
-    mesh.disable_mesh().x_desc(across).axis_style(QUIET).label_style(small(&TEXT));
+    mesh.disable_mesh().x_desc(across).axis_style(QUIET).label_style(small(TEXT));
     mesh.x_label_formatter(&|value| short(*value));
     match label {
         Some(label) => mesh.y_desc(up).y_label_formatter(label).draw(),
@@ -195,7 +195,7 @@ pub(super) fn bands(chart: &mut Plane<'_, '_>, run: &Run, spans: &Spans) {
         let width =
             ascii(&name).len() as f64 * 7.0 / f64::from(WIDTH) * (across.end - across.start);
         if free <= since {
-            let style = small(&DANGER);
+            let style = small(DANGER);
             let text = Text::new(ascii(&name), (since, up.end), style);
             area.draw(&text).expect(SOUND);
             free = since + width;

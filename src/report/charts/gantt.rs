@@ -172,7 +172,7 @@ fn draw_bar(chart: &frame::Plane<'_, '_>, bar: &Bar, top: f64, end: f64) {
     let text = bar.txn.to_string();
     if text.len() as i32 * 8 + 6 < right.0 - left.0 && bar.doubt.is_some() {
         // Shifted by pixels, so that the text does not touch the end of its bar.
-        let text = Text::new(text, (5, 0), frame::small(&TEXT));
+        let text = Text::new(text, (5, 0), frame::small(TEXT));
         let shifted = EmptyElement::at((since, top - 0.14)) + text;
         chart.plotting_area().draw(&shifted).expect(frame::SOUND);
     }
@@ -204,7 +204,7 @@ fn name(
     let (_, y) = chart.backend_coord(&(0.0, top - 0.16));
     let name: String = ascii(run.catalog.node(node)).chars().take(LETTERS_MAX).collect();
     let x = 112 - name.len() as i32 * 7;
-    root.draw(&Text::new(name, (x, y), frame::small(&TEXT))).expect(frame::SOUND);
+    root.draw(&Text::new(name, (x, y), frame::small(TEXT))).expect(frame::SOUND);
 }
 
 fn legend(root: &frame::Area<'_>) {
@@ -219,7 +219,7 @@ fn legend(root: &frame::Area<'_>) {
         let filled = colour.mix(strength).filled();
         root.draw(&Rectangle::new(corners, filled)).expect(frame::SOUND);
         root.draw(&Rectangle::new(corners, colour.stroke_width(1))).expect(frame::SOUND);
-        let text = Text::new(text, (x + offset + 19, y - 3), frame::small(&QUIET));
+        let text = Text::new(text, (x + offset + 19, y - 3), frame::small(QUIET));
         root.draw(&text).expect(frame::SOUND);
     }
 }

@@ -58,15 +58,17 @@ fn find(run: &Run, event: EventId) -> Option<&Entry> {
 
 /// The entry by which a message left.
 fn send_of<'a>(run: &'a Run, entry: &Entry) -> Option<&'a Entry> {
-    let cause = find(run, entry.cause)?;
-    let fits = match entry.kind {
-        Kind::Deliver | Kind::Lose(_) => matches!(cause.kind, Kind::Send | Kind::Invoke),
-        _ => cause.kind == Kind::Reply,
-    };
-    // A reply that is lost at once names its handler, and stands right behind the reply.
-    let before = || find(run, EventId(entry.event.0.checked_sub(1)?));
-    if fits { Some(cause) } else { before().filter(|sent| sent.kind == Kind::Reply) }
-        .filter(|sent| sent.kind != Kind::Reply || entry.kind != Kind::Deliver)
+    let cause = find(run, entry.cause);
+    let sent = |sent: &&Entry| matches!(sent.kind, Kind::Send | Kind::Invoke);
+    let replied = |sent: &&Entry| sent.kind == Kind::Reply;
+    match entry.kind {
+        Kind::Deliver => cause.filter(sent),
+        // A reply that is lost at once names its handler, and stands right behind the reply.
+        Kind::Lose(_) => cause
+            .filter(sent)
+            .or_else(|| find(run, EventId(entry.event.0.checked_sub(1)?)).filter(replied)),
+        _ => cause.filter(replied),
+    }
 }
 
 fn class(words: &Words<'_>, sent: &Entry) -> String {
@@ -84,6 +86,9 @@ fn arrow(
     labels: &mut Labels,
 ) {
     let (Some(from), Some(to)) = (layout.x(sent.who), layout.x(sent.peer)) else { return };
+    if sent.who == sent.peer {
+        return; // A message to oneself is a call.
+    }
     let Some(below) = layout.y(arrival.event) else { return };
     let above = layout.y(sent.event).unwrap_or_else(|| layout.y_at(sent.at, Some(sent.who)));
     let (mut start, mut end) = (point(from, above), point(to, below));
@@ -95,22 +100,15 @@ fn arrow(
         let reached = if below - above < 8.0 { 0.45 } else { 0.8 };
         end = point(from + (to - from) * reached, below.max(above + 9.0));
     }
-    if from == to {
-        return;
-    }
-    let title = format!("{}, after {span}", words.line(arrival));
-    svg.group(&class, &title);
+    svg.group(&class, &format!("{}, after {span}", words.line(arrival)));
     start = toward(start, end, 5.0);
-    match arrival.kind {
-        Kind::Lose(_) => {
-            svg.line("shaft", start, end);
-            cross(svg, end);
-        }
-        _ => {
-            end = toward(end, start, 6.0);
-            shaft(svg, start, end, words.is_copy(arrival.event));
-            head(svg, start, end);
-        }
+    if let Kind::Lose(_) = arrival.kind {
+        svg.line("shaft", start, end);
+        cross(svg, end);
+    } else {
+        end = toward(end, start, 6.0);
+        shaft(svg, start, end, words.is_copy(arrival.event));
+        head(svg, start, end);
     }
     // What a client asks stands beside the place where it asks.
     if sent.kind != Kind::Invoke {

@@ -16,6 +16,9 @@ use super::super::{
 /// How wide a letter of a label is.
 pub(super) const LETTER: f64 = 6.3;
 
+/// Words come from above to below: in a long picture the first are far from the last.
+const NEAR_MAX: usize = 4_000;
+
 /// Words and where they stand.
 #[derive(Default)]
 pub(super) struct Labels(Vec<Label>);
@@ -32,8 +35,6 @@ impl Labels {
     /// Places a text from this point on to the right, if there is room.
     pub(super) fn place(&mut self, class: &'static str, at: Point, text: &str) -> bool {
         let label = Label { class, at, width: width(text), text: text.to_owned() };
-        // Words come from above to below: in a long picture the first are far from the last.
-        const NEAR_MAX: usize = 4_000;
         let free = !self.0.iter().rev().take(NEAR_MAX).any(|other| other.overlaps(&label));
         if free {
             self.0.push(label);
