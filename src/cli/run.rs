@@ -318,7 +318,7 @@ fn caught<T>(function: impl FnOnce() -> T) -> Result<T, String> {
 fn verify(plan: &Plan, runner: &mut Runner<'_>, run: &Run) -> Result<(), String> {
     let prefixes = runner.simulation().trace().prefixes().to_vec();
     let stride = runner.simulation().trace().stride();
-    let mut check = |runner: &mut Runner<'_>, how: &str| {
+    let check = |runner: &mut Runner<'_>, how: &str| {
         let (hash, judgements) = runner.judge(run.seed);
         if hash == run.hash && judgements == run.judgements {
             return Ok(());

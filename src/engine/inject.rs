@@ -233,7 +233,7 @@ impl<P: Protocol> Core<P> {
                 self.effect_of(rule);
             }
             What::Delay(law) => {
-                twist.delay = twist.delay + law.sample(self.draw(rule, "delay"));
+                twist.delay += law.sample(self.draw(rule, "delay"));
                 self.effect_of(rule);
             }
             What::Duplicate(copies) => {
@@ -521,7 +521,7 @@ impl<P: Protocol> Core<P> {
         let pause = law.compile().expect("a positive mean was asked for when the file was read");
         let mut at = within.0;
         for strike in 0..10_000 {
-            at = at + pause.sample(key.word(strike, 0));
+            at += pause.sample(key.word(strike, 0));
             if at > within.1 {
                 return;
             }

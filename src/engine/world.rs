@@ -396,7 +396,7 @@ impl<P: Protocol> World<P> {
         if watched && !self.survives(Moment::Before, place) {
             return;
         }
-        self.with(node, [0, 4], |state, ctx| state.on_boot(ctx));
+        self.with(node, [0, 4], super::protocol::Protocol::on_boot);
         if watched && !self.core.cell(node).is_down() {
             self.survives(Moment::After, place);
         }
