@@ -33,9 +33,12 @@ pub(crate) fn all_rust() -> Vec<Source> {
     src().into_iter().chain(rust_below("tests")).collect()
 }
 
-/// The names of the files beside a registry: `two_phase_commit`.
+/// The names of the files beside a registry: `two_phase_commit`. What is below one of them is its own.
 pub(crate) fn registered(folder: &str) -> Vec<String> {
-    let stems = rust_below(folder).into_iter().map(|source| String::from(source.stem()));
+    let beside =
+        |source: &Source| source.path.matches('/').count() == folder.matches('/').count() + 1;
+    let files = rust_below(folder).into_iter().filter(beside);
+    let stems = files.map(|source| String::from(source.stem()));
     stems.filter(|stem| stem != "mod").collect()
 }
 
