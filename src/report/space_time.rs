@@ -75,7 +75,7 @@ const TIME_LETTERS_MAX: usize = 11;
 /// The last event that the first violation cites.
 fn violated(run: &Run) -> Option<EventId> {
     run.judgements.iter().find_map(|judgement| match &judgement.verdict {
-        Verdict::Violated(witness) => witness.citations.iter().map(|cited| cited.event).max(),
+        Verdict::Violated(witness) => witness.citations.iter().map(|cited| cited.event).min(),
         _ => None,
     })
 }
