@@ -41,7 +41,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 pub struct SpaceTimeOptions {
     /// How many rows at most.
     pub rows_max: usize,
-    /// The event that must be seen; `None` for the last that a violation cites.
+    /// The event that must be seen; `None` for the first that a violation cites.
     pub focus: Option<EventId>,
 }
 
