@@ -321,14 +321,16 @@ impl<P: Protocol> World<P> {
     }
 
     fn deliver(&mut self, node: NodeId, envelope: super::core::Envelope<P::Message>) {
-        let super::core::Envelope { from, label, digest, message, .. } = envelope;
+        let (from, label) = (envelope.from, envelope.label);
         let ends = (Endpoint::from(node), Endpoint::from(from));
         let watched = self.core.watched.hit(Watch::Deliver, label);
-        let topic = if watched || self.cuts_effects { P::topic(&message) } else { Topic::NONE };
+        let topic = if watched { P::topic(&envelope.message) } else { Topic::NONE };
         let place = Place { watch: Watch::Deliver, label, node, peer: Some(from), topic };
         if watched && !self.survives(Moment::Before, place) {
-            return;
+            let why = if self.core.cell(node).is_down() { Lost::Dead } else { Lost::Dropped };
+            return self.core.lose(&envelope, why);
         }
+        let super::core::Envelope { digest, message, .. } = envelope;
         self.core.cause =
             self.core.note(Kind::Deliver, ends, label, digest, || format!("{message:?}"));
         let role = self.core.role(from);
