@@ -167,6 +167,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) serving: Option<Waiting<M, T>>,
     pub(super) doom: Option<Doom>,
     pub(super) paused_by: Option<u16>,
+    /// A force that reached the disk while the node was paused: what waits for it goes on later.
+    pub(super) synced: Option<(Lsn, EventId)>,
     /// A gray failure: what each handler takes, and the rule.
     pub(super) slowed: Option<(Duration, u16)>,
     pub(super) stalled: Option<(Time, u16)>,
@@ -192,6 +194,7 @@ impl<M, R, T> Cell<M, R, T> {
             serving: None,
             doom: None,
             paused_by: None,
+            synced: None,
             slowed: None,
             stalled: None,
             failing: None,
@@ -208,7 +211,7 @@ impl<M, R, T> Cell<M, R, T> {
         self.held.clear();
         self.held_records = 0;
         self.inbox.clear();
-        (self.serving, self.doom, self.paused_by) = (None, None, None);
+        (self.serving, self.doom, self.paused_by, self.synced) = (None, None, None, None);
         (self.slowed, self.stalled, self.failing) = (None, None, None);
     }
 

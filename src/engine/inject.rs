@@ -323,7 +323,7 @@ impl<P: Protocol> Core<P> {
         cell.incarnation += 1;
         cell.pauses += 1; // A pause does not outlive the process.
         cell.busy = DOWN;
-        (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
+        (cell.flushing, cell.doom, cell.paused_by, cell.synced) = (false, None, None, None);
         cell.parked.clear();
         cell.held.clear();
         cell.held_records = 0;

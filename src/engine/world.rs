@@ -33,7 +33,7 @@ use super::{
 use crate::base::{
     digest::{Fold, digest},
     draws::{Purpose, below, name_word},
-    ids::{NodeId, NodeSet, OpId, Seed, Topic},
+    ids::{Lsn, NodeId, NodeSet, OpId, Seed, Topic},
     queue::Class,
     time::Time,
 };
@@ -164,17 +164,15 @@ impl<P: Protocol> World<P> {
             }
             Event::Durable { node, incarnation, upto } => {
                 if self.is_current(node, incarnation) {
-                    self.core.durable(node, upto);
-                    self.drain(node);
+                    self.synced(node, upto);
                 }
             }
             Event::Served { node, incarnation } => {
                 if self.is_current(node, incarnation) {
                     self.core.cell(node).busy &= !SERVING;
-                    if let Some(served) = self.core.cell(node).serving.take() {
-                        self.handle(node, served);
+                    if !self.is_paused(node) {
+                        self.end_service(node);
                     }
-                    self.drain(node);
                 }
             }
             Event::Boot { node, incarnation } => {
@@ -183,7 +181,7 @@ impl<P: Protocol> World<P> {
                 }
             }
             Event::Resume { node, ticket } => {
-                if self.core.cell(node).pauses == ticket {
+                if self.core.cell(node).pauses == ticket && self.is_paused(node) {
                     self.resume(node);
                 }
             }
@@ -202,6 +200,10 @@ impl<P: Protocol> World<P> {
             Event::Heal => self.heal(),
             Event::Free => unreachable!("a free slot is never pending"),
         }
+    }
+
+    fn is_paused(&mut self, node: NodeId) -> bool {
+        self.core.cell(node).busy & PAUSED != 0
     }
 
     fn is_current(&mut self, node: NodeId, incarnation: u16) -> bool {
@@ -296,6 +298,36 @@ impl<P: Protocol> World<P> {
         self.core.cell(node).busy &= !PAUSED;
         self.core.cell(node).paused_by = None;
         self.core.note_at(node, Kind::Resume, 0);
+        if let Some((upto, cause)) = self.core.cell(node).synced.take() {
+            self.core.cause = cause;
+            self.core.durable(node, upto);
+        }
+        if self.core.cell(node).busy & SERVING == 0 {
+            self.end_service(node);
+        }
+    }
+
+    /// A force has reached the disk, paused node or not; what waits for it is the node's business.
+    fn synced(&mut self, node: NodeId, upto: Lsn) {
+        let cause = self.core.cause;
+        let cell = self.core.cell(node);
+        if cell.busy & PAUSED != 0 && cell.failing.is_none() {
+            cell.log.harden(upto);
+            cell.synced = Some((upto, cause));
+            if let Some(rule) = cell.paused_by {
+                self.core.effect_of(rule);
+            }
+            return;
+        }
+        self.core.durable(node, upto);
+        self.drain(node);
+    }
+
+    /// A handler that took its time runs.
+    fn end_service(&mut self, node: NodeId) {
+        if let Some(served) = self.core.cell(node).serving.take() {
+            self.handle(node, served);
+        }
         self.drain(node);
     }
 
