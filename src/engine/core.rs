@@ -412,6 +412,19 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    /// A stalled disk works again: its pending force completes now.
+    pub(super) fn unstall(&mut self, node: NodeId) {
+        if self.cell(node).stalled.take().is_none_or(|(until, _)| until <= self.now) {
+            return;
+        }
+        let of = |slot: &Slot<_, _>| matches!(slot.event, Event::Durable { node: at, .. } if at == node);
+        if let Some(place) = self.slab.iter().position(of) {
+            let Slot { cause, event, .. } = self.slab[place].clone();
+            self.cancel(place as u32);
+            self.put_caused(self.now, Class::Disk, event, cause);
+        }
+    }
+
     /// How often a decision has been drawn before, counting this time.
     #[inline]
     pub(super) fn attempt(&mut self, key: Key) -> u32 {

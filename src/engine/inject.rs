@@ -579,7 +579,8 @@ impl<P: Protocol> Core<P> {
         self.signal(self.cause, signal::What::Healed);
         for node in core.iter() {
             let cell = self.cell(node);
-            (cell.doom, cell.slowed, cell.stalled, cell.failing) = (None, None, None, None);
+            (cell.doom, cell.slowed, cell.failing) = (None, None, None);
+            self.unstall(node);
         }
         core.iter().filter(|&node| self.cell(node).is_down()).collect()
     }

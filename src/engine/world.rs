@@ -309,8 +309,15 @@ impl<P: Protocol> World<P> {
 
     /// A force has reached the disk, paused node or not; what waits for it is the node's business.
     fn synced(&mut self, node: NodeId, upto: Lsn) {
-        let cause = self.core.cause;
+        let (cause, now) = (self.core.cause, self.core.now);
         let cell = self.core.cell(node);
+        if let Some((until, rule)) = cell.stalled
+            && now < until
+        {
+            let incarnation = cell.incarnation;
+            self.core.put(until, Class::Disk, Event::Durable { node, incarnation, upto });
+            return self.core.effect_of(rule);
+        }
         if cell.busy & PAUSED != 0 && cell.failing.is_none() {
             cell.log.harden(upto);
             cell.synced = Some((upto, cause));
