@@ -47,7 +47,7 @@ pub(super) enum Event<M, T> {
     Free,
     Deliver(Envelope<M>),
     Request { op: OpId, node: NodeId },
-    Answer { op: OpId, answer: Answer },
+    Answer { op: OpId, node: NodeId, answer: Answer },
     Timer { node: NodeId, timer: T },
     Durable { node: NodeId, incarnation: u16, upto: Lsn },
     Served { node: NodeId, incarnation: u16 },

@@ -374,9 +374,9 @@ impl<P: Protocol> Core<P> {
         let fate = self.network.fate(ends.0, ends.1, key, attempt);
         if fate.lost.is_none() {
             let at = self.now + fate.latency;
-            self.put_caused(at, Class::Client, Event::Answer { op, answer }, sent);
+            self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
         } else {
-            self.note(Kind::Lose(Lost::Dropped), ends, 0, u64::from(op.0), || op.to_string());
+            self.lose_for_client(op, ends, Lost::Dropped);
         }
     }
 

@@ -195,7 +195,12 @@ impl<P: Protocol> World<P> {
                 _ = self.core.strike(rule, None, &mut Twist::default());
             }
             Event::Invoke(client) => self.core.invoke(client),
-            Event::Answer { op, answer } => self.core.answered(op, answer),
+            Event::Answer { op, node, answer } => {
+                let ends = (node.into(), self.core.client_of(op));
+                if !self.stopped(ends, &waiting) {
+                    self.core.answered(op, answer);
+                }
+            }
             Event::GiveUp(op) => self.core.give_up(op),
             Event::Heal => self.heal(),
             Event::Free => unreachable!("a free slot is never pending"),
@@ -231,18 +236,35 @@ impl<P: Protocol> World<P> {
     }
 
     fn requested(&mut self, waiting: WaitingOf<P>, op: OpId, node: NodeId) {
-        let client = self.core.client_of(op);
-        let cut = self.core.network.cut_between(client, node.into()).map(|cut| cut.rule);
-        if let Some(rule) = cut {
-            self.core.effect_of(rule);
-        }
-        if cut.is_some() || self.core.cell(node).is_down() {
-            let ends = (client, Endpoint::from(node));
-            let why = if cut.is_some() { Lost::Cut } else { Lost::Dead };
-            self.core.note(Kind::Lose(why), ends, 0, u64::from(op.0), || op.to_string());
+        let ends = (self.core.client_of(op), Endpoint::from(node));
+        if self.stopped(ends, &waiting) {
             return;
         }
+        if self.core.cell(node).is_down() {
+            return self.core.lose_for_client(op, ends, Lost::Dead);
+        }
         self.admit(node, waiting);
+    }
+
+    /// Whether a cut stops a request or an answer: it is lost, or waits for the end of the cut.
+    fn stopped(&mut self, ends: (Endpoint, Endpoint), waiting: &WaitingOf<P>) -> bool {
+        let Some(cut) = self.core.network.cut_between(ends.0, ends.1) else { return false };
+        let (rule, until, held) = (cut.rule, cut.until, cut.held);
+        self.core.effect_of(rule);
+        match waiting.event {
+            ref event if held == Held::Hold && until < Time::MAX => {
+                let class = match event {
+                    Event::Answer { .. } => Class::Client,
+                    _ => Class::Delivery,
+                };
+                self.core.put_caused(until, class, event.clone(), waiting.cause);
+            }
+            Event::Request { op, .. } | Event::Answer { op, .. } => {
+                self.core.lose_for_client(op, ends, Lost::Cut);
+            }
+            _ => unreachable!("only requests and answers travel between clients and nodes"),
+        }
+        true
     }
 
     /// Lets a node handle an event, now or when it is free.
@@ -511,7 +533,7 @@ fn pending_digest<P: Protocol>(event: &super::core::EventOf<P>) -> u128 {
             fold.word(4 << 32 | u64::from(node.0));
             fold.word(u64::from(op.0));
         }
-        Event::Answer { op, answer } => {
+        Event::Answer { op, answer, .. } => {
             fold.word(5 << 32 | u64::from(op.0));
             fold.word(digest(answer).fold.short());
         }
