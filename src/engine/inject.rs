@@ -591,13 +591,14 @@ impl<P: Protocol> Core<P> {
     pub(super) fn heal(&mut self, core: NodeSet) -> Vec<NodeId> {
         self.healed = true;
         self.rules.iter_mut().for_each(|rule| rule.off = true);
+        self.cells.iter_mut().for_each(|cell| cell.doom = None);
         self.network.healed = core;
         let nowhere = (Endpoint::default(), Endpoint::default());
         self.cause = self.note(Kind::Heal, nowhere, 0, 0, || format!("{core:?}"));
         self.signal(self.cause, signal::What::Healed);
         for node in core.iter() {
             let cell = self.cell(node);
-            (cell.doom, cell.slowed, cell.failing) = (None, None, None);
+            (cell.slowed, cell.failing) = (None, None);
             self.unstall(node);
         }
         core.iter().filter(|&node| self.cell(node).is_down()).collect()
