@@ -100,12 +100,7 @@ impl<P: Protocol> Core<P> {
     }
 
     /// A request or an answer did not arrive.
-    pub(super) fn lose_for_client(
-        &mut self,
-        op: OpId,
-        ends: (Endpoint, Endpoint),
-        why: Lost,
-    ) {
+    pub(super) fn lose_for_client(&mut self, op: OpId, ends: (Endpoint, Endpoint), why: Lost) {
         self.note(Kind::Lose(why), ends, 0, u64::from(op.0), || op.to_string());
     }
 

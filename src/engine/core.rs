@@ -417,7 +417,8 @@ impl<P: Protocol> Core<P> {
         if self.cell(node).stalled.take().is_none_or(|(until, _)| until <= self.now) {
             return;
         }
-        let of = |slot: &Slot<_, _>| matches!(slot.event, Event::Durable { node: at, .. } if at == node);
+        let of =
+            |slot: &Slot<_, _>| matches!(slot.event, Event::Durable { node: at, .. } if at == node);
         if let Some(place) = self.slab.iter().position(of) {
             let Slot { cause, event, .. } = self.slab[place].clone();
             self.cancel(place as u32);

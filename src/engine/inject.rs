@@ -16,9 +16,7 @@
 use super::{
     core::{Core, DOWN, Doom, Event, PAUSED},
     effects::After,
-    faults::{
-        Budget, CutAt, DiskFate, Pattern, RuleState, Span, Swarm, Victim, Watch, What, When,
-    },
+    faults::{Budget, CutAt, DiskFate, Pattern, RuleState, Span, Swarm, Victim, Watch, What, When},
     network::{Cut, Endpoint, Lost, Slowness},
     protocol::{Protocol, Tolerance},
     signal,

@@ -92,6 +92,11 @@ impl<P: Protocol> World<P> {
 
     /// Runs to the end and hands every signal on.
     pub fn run(&mut self, judge: &mut dyn Judge) -> RunEnd {
+        self.run_until(Time::MAX, judge)
+    }
+
+    /// Runs until nothing is left to happen up to this instant; can be called again to go on.
+    pub fn run_until(&mut self, until: Time, judge: &mut dyn Judge) -> RunEnd {
         let end = self.core.setup.end;
         let outcome = loop {
             let mut signals = std::mem::take(&mut self.core.signals);
@@ -100,7 +105,8 @@ impl<P: Protocol> World<P> {
             if self.core.counters.events == EVENTS_MAX {
                 break Outcome::LimitReached;
             }
-            let Some(waiting) = self.core.next(end) else { break Outcome::Finished };
+            let next = self.core.next(end.min(until));
+            let Some(waiting) = next else { break Outcome::Finished };
             self.core.counters.events += 1;
             self.dispatch(waiting);
         };
@@ -123,6 +129,27 @@ impl<P: Protocol> World<P> {
     /// What the run cost so far.
     pub fn counters(&self) -> &super::counters::Counters {
         &self.core.counters
+    }
+
+    /// The hash of what happened so far, and its recording.
+    pub fn trace(&self) -> &super::trace::Trace {
+        &self.core.trace
+    }
+
+    /// How many messages of a label that nodes of a role sent are under way: on the wire, held at
+    /// a cut, or waiting for their receiver.
+    pub fn in_flight(&self, role: usize, label: usize) -> u64 {
+        let waiting =
+            self.core.cells.iter().flat_map(|cell| cell.inbox.iter().chain(&cell.serving));
+        let events = self.core.pending().chain(waiting.map(|waiting| &waiting.event));
+        let under_way = events.filter(|event| match event {
+            Event::Deliver(envelope) => {
+                usize::from(envelope.label) == label
+                    && usize::from(self.core.role(envelope.from)) == role
+            }
+            _ => false,
+        });
+        under_way.count() as u64
     }
 
     /// The state of a node, for looking at.
