@@ -61,6 +61,7 @@ pub(super) fn list(environment: &Environment<'_>, arguments: &Arguments) -> Code
         }
     };
     if rows.is_empty() {
+        environment.complain(&format!("no scenario (*.ron) in {}\n", arguments.path.display()));
         return Code::NothingToRun;
     }
     show(environment, &rows);

@@ -93,7 +93,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),
         Command::New(arguments) => new::new(&environment, &arguments),
-        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Completions(arguments) => completions::completions(&environment, &arguments),
     };
     code.into()
 }

@@ -234,6 +234,9 @@ impl Ballot {
 impl Protocol for TwoPhaseCommit {
     const NAME: &'static str = "TwoPhaseCommit";
     const SUMMARY: &'static str = "atomic commit by one coordinator; blocks while it is down";
+    const EXAMPLE_WORKLOAD: &'static str =
+        r#"Transfers(clients: 1, rate: "20/s", accounts: 10, until: "2s")"#;
+    const EXAMPLE_CHECKS: &'static str = "AtomicCommit, Conservation";
     type Config = Config;
     type Message = Message;
     type Record = Record;
