@@ -123,7 +123,7 @@ impl Environment<'_> {
         match self.format {
             Format::Human => {
                 let source = Source { name, text: &error.text };
-                let shown = render(&error.mistakes, &source, self.stderr_colour());
+                let shown = render(&error.mistakes, &source, Self::stderr_colour());
                 self.complain(&format!("{shown}\n"));
             }
             Format::Json => kept.extend(objects),
@@ -131,7 +131,7 @@ impl Environment<'_> {
         }
     }
 
-    fn stderr_colour(&self) -> Colour {
+    fn stderr_colour() -> Colour {
         match AutoStream::choice(&std::io::stderr()) {
             anstream::ColorChoice::Never => Colour::Never,
             _ => Colour::Always,

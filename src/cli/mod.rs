@@ -98,6 +98,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     code.into()
 }
 
+#[expect(clippy::unused_self, reason = "all output goes through the environment")]
 impl Environment<'_> {
     fn choose_colour(&self) {
         let choice = match self.colour {

@@ -288,8 +288,9 @@ fn verdict(run: &Run) -> &'static str {
 fn expectation(expected: &str, met: &Met) -> Expected {
     match met {
         Met::Yes => Expected { text: format!("{expected}, as the scenario says"), met: true },
-        Met::No(why) => Expected { text: format!("{expected}, but {why}"), met: false },
-        Met::Undecided(why) => Expected { text: format!("{expected}, but {why}"), met: false },
+        Met::No(why) | Met::Undecided(why) => {
+            Expected { text: format!("{expected}, but {why}"), met: false }
+        }
     }
 }
 

@@ -47,7 +47,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use settings::{Begin, Presumption, ReadOnlyVotes, Refuse, Termination};
+use settings::{Begin, COORDINATOR, Presumption, ReadOnlyVotes, Refuse, Termination};
 
 pub use settings::Config;
 
@@ -521,7 +521,7 @@ impl TwoPhaseCommit {
             // I never promised; should `Prepare` still come, I must not.
             self.apply(ctx.force(Step::ForceOutcome, Record::Outcome(txn, decision)));
         }
-        ctx.send(ctx.config().coordinator(), Message::Ack(txn));
+        ctx.send(COORDINATOR, Message::Ack(txn));
     }
 
     fn learn(&mut self, txn: TxnId, decision: Decision, ctx: &mut Ctx<'_>) {
@@ -531,7 +531,7 @@ impl TwoPhaseCommit {
         ctx.cancel_timer(Timer::Inquire(txn));
         if config.wants_ack(promise.presume, decision) {
             self.apply(ctx.force(Step::ForceOutcome, outcome));
-            ctx.send(config.coordinator(), Message::Ack(txn));
+            ctx.send(COORDINATOR, Message::Ack(txn));
         } else {
             self.apply(ctx.write(outcome));
         }
@@ -571,7 +571,7 @@ impl TwoPhaseCommit {
             return self.learn(txn, Decision::Abort, ctx);
         }
         let config = ctx.config();
-        ctx.send(config.coordinator(), Message::Inquire(txn, promise.presume));
+        ctx.send(COORDINATOR, Message::Inquire(txn, promise.presume));
         if config.termination == Termination::Cooperative {
             let others = promise.cohort.minus(NodeSet::of(ctx.me()));
             ctx.broadcast(others, &Message::AskCohort(txn, promise.presume));
@@ -619,7 +619,7 @@ impl TwoPhaseCommit {
         }
         let cohort = ctx.config().cohort(operation);
         self.promise(Proposal { txn, operation, presume: Presume::Abort, cohort }, ctx);
-        ctx.send(ctx.config().coordinator(), Message::Begin(txn, operation));
+        ctx.send(COORDINATOR, Message::Begin(txn, operation));
     }
 }
 

@@ -149,13 +149,12 @@ impl Default for Config {
     }
 }
 
+/// The coordinator comes first, apart or with the first participant.
+pub(super) const COORDINATOR: NodeId = NodeId(0);
+
 impl Config {
     fn is_co_located(&self) -> bool {
         self.begin == Begin::ResourceManager { coordinator: Seat::CoLocated }
-    }
-
-    pub(super) fn coordinator(&self) -> NodeId {
-        NodeId(0)
     }
 
     pub(super) fn participant(&self, place: u16) -> NodeId {

@@ -126,7 +126,7 @@ codes! {
          of zero would make a run in which nothing is shown."
     BadSetting "SB0309" "A setting that makes no sense."
         "The protocol, workload or check can read this setting, and cannot work with it. The \
-         message says what would do."
+         message says why, and what would do instead."
     NotApplicable "SB0401" "A check that does not apply to the protocol."
         "The check judges facts that this protocol never states, so that it could only say `not \
          exercised`. `explain` says what puts the properties of each check to the test."
