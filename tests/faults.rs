@@ -56,7 +56,7 @@ fn between(run: &Run, node: &str, from: f64, to: f64) -> Vec<String> {
     lines.filter(|line| at(line).is_some_and(|at| (from..=to).contains(&at))).collect()
 }
 
-fn kinds(run: &Run, kind: Kind) -> impl Iterator<Item = &Entry> {
+fn kinds(run: &Run, kind: Kind) -> impl Iterator<Item = &Entry> + Clone {
     run.entries.iter().filter(move |entry| entry.kind == kind)
 }
 
@@ -145,7 +145,7 @@ fn a_crash_around_a_delivery_a_timer_or_a_boot_falls_there() {
         between(&run("", &faults), node, 0.0, 26.0)
     };
     let lines = crash(r#"Before(event: Deliver("Ask")"#, "p1", 2);
-    assert_eq!(lines[4..], ["20 a>p1 Ask(2)", "21 p1 crash", "21 a>p1 Dead Ask(2)", "26 p1 boot"]);
+    assert_eq!(lines[5..], ["20 a>p1 Ask(2)", "21 p1 crash", "21 a>p1 Dead Ask(2)", "26 p1 boot"]);
     let lines = crash(r#"After(event: Deliver("Ask")"#, "p1", 1);
     assert_eq!(
         lines[1..5],
@@ -261,9 +261,9 @@ fn a_paused_node_does_nothing_even_when_its_disk_is_done() {
         "21.5 p1>a Answer(1, 11)",
         "21.5 a>p1 got Ask(2)",
         "21.5 p1 force Heard(2)",
-        "22.5 p1>a got Answer(1, 11)",
         "22.5 p1 durable",
         "22.5 p1>a Answer(2, 21)",
+        "22.5 p1>a got Answer(1, 11)",
     ];
     assert_eq!(lines, expected);
 }
@@ -397,6 +397,7 @@ fn a_cut_that_holds_delivers_when_it_ends() {
     let lines = between(&run, "p1", 20.0, 26.0);
     let expected = [
         "20 a>p1 Ask(2)",
+        "21 p2>p1 Gossip(2)",
         "25 a>p1 got Ask(2)",
         "25 p1>a Answer(2, 25)",
         "25 p1>p2 Gossip(2)",
@@ -557,8 +558,8 @@ fn poisson_strikes_with_its_mean_pause_within_its_window() {
     let variance = strikes.iter().map(|&x| (x as f64 - sum / n).powi(2)).sum::<f64>() / (n - 1.0);
     // The variance of a variance over n values of a Poisson law is about 2·mean²/n.
     assert!((variance - 700.0).abs() < 5.0 * 700.0 * (2.0 / n).sqrt(), "variance {variance}");
-    let instants = runs.iter().flat_map(|run| kinds(run, Kind::Disturb).map(millis));
-    assert!(instants.clone().all(|at| (20.0..=90.0).contains(&at)));
+    let mut instants = runs.iter().flat_map(|run| kinds(run, Kind::Disturb).map(millis));
+    assert!(instants.all(|at| (20.0..=90.0).contains(&at)));
 }
 
 #[test]
@@ -842,7 +843,7 @@ fn another_node_moves_no_other_message() {
 #[test]
 fn a_heartbeat_moves_no_fault_of_another_message() {
     let delay = r#"(id: "x", when: EachMessage(chance: "50%"), do: Delay(by: "1ms..9ms"))"#;
-    assert_unmoved(["asks: 8", r#"asks: 8, beat: "3ms""#], [delay, delay], 32, "");
+    assert_unmoved(["asks: 8", r#"asks: 8, beat: "3ms""#], [delay, delay], 28, "");
 }
 
 #[test]
