@@ -122,6 +122,9 @@ fn no_golden_text_is_left_without_its_scenario() {
 
 #[test]
 fn a_check_of_the_folder_shows_all_mistakes_of_all_files() {
+    if blesses() {
+        return; // The golden texts are being written.
+    }
     let output = splitbrain(&["check", FOLDER]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
@@ -129,8 +132,7 @@ fn a_check_of_the_folder_shows_all_mistakes_of_all_files() {
     let files = files();
     for path in &files {
         let golden = path.with_extension("txt");
-        let alone =
-            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden)).unwrap();
+        let alone = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden)).unwrap();
         assert!(shown.contains(&alone), "{} is not told in full", path.display());
     }
     let sum = format!("{0} of {0} files cannot be run\n", files.len());

@@ -41,10 +41,12 @@ pub(super) fn explain(environment: &Environment<'_>, arguments: &Arguments) -> e
 fn unknown(environment: &Environment<'_>, topic: &str) -> exit::Code {
     let topics = topics(environment);
     let words = topics.iter().flat_map(|(_, words)| words.iter().copied());
-    let hint = suggest(topic, words)
-        .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-    let lines: Vec<String> =
-        topics.iter().map(|(kind, words)| wrap(&format!("{kind}: {}", words.join(", ")), "  ")).collect();
+    let hint =
+        suggest(topic, words).map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+    let lines: Vec<String> = topics
+        .iter()
+        .map(|(kind, words)| wrap(&format!("{kind}: {}", words.join(", ")), "  "))
+        .collect();
     let known = lines.join("\n");
     environment.complain(&format!("error: nothing is called `{topic}`{hint}\n{known}\n"));
     exit::Code::Usage
