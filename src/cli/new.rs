@@ -1,5 +1,9 @@
 //! `new`: writes a commented starter.
 //!
+//! ```text
+//!   protocol's name ──registry──▶ settings, steps ──▶ a scenario with everything else as comments
+//! ```
+//!
 //! The starter runs as it is; what can be added stands in it as comments. A file that exists is
 //! never written over.
 

@@ -13,7 +13,7 @@
 use super::{
     clients::{Again, Draw, Request, Target},
     core::{Core, Event},
-    network::Endpoint,
+    network::{Endpoint, Lost},
     operations::{Answer, Ending, HistoryEntry},
     protocol::Protocol,
     signal::What,
@@ -87,16 +87,21 @@ impl<P: Protocol> Core<P> {
         if fate.lost.is_none() {
             let at = self.now + fate.latency;
             self.put(at, Class::Delivery, Event::Request { op, node });
+        } else {
+            self.lose_for_client(op, ends, Lost::Dropped);
         }
     }
 
     /// An answer reaches its client.
     pub(super) fn answered(&mut self, op: OpId, answer: Answer) {
-        let entry = *self.entry(op);
-        let ends = (self.catalog.client_end(entry.client), Endpoint::from(entry.node));
-        if self.network.cut_between(ends.1, ends.0).is_none() && entry.ending.is_none() {
+        if self.entry(op).ending.is_none() {
             self.end(op, answer.into());
         }
+    }
+
+    /// A request or an answer did not arrive.
+    pub(super) fn lose_for_client(&mut self, op: OpId, ends: (Endpoint, Endpoint), why: Lost) {
+        self.note(Kind::Lose(why), ends, 0, u64::from(op.0), || op.to_string());
     }
 
     /// A client has waited long enough.

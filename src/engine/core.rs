@@ -10,6 +10,8 @@
 //! `effects.rs`, what faults do in `inject.rs`, what clients do in `asking.rs`; here are the data,
 //! the slab and the reset.
 //!
+//! This file is long because the data of a world are told in one place.
+//!
 //! In steady state nothing is allocated per event: slots, inboxes, timers and logs are cleared and
 //! kept. One struct per concern was tried in the mind and rejected: the borrow of the slab and of
 //! one cell at a time would turn into a dozen parameters.
@@ -47,7 +49,7 @@ pub(super) enum Event<M, T> {
     Free,
     Deliver(Envelope<M>),
     Request { op: OpId, node: NodeId },
-    Answer { op: OpId, answer: Answer },
+    Answer { op: OpId, node: NodeId, answer: Answer },
     Timer { node: NodeId, timer: T },
     Durable { node: NodeId, incarnation: u16, upto: Lsn },
     Served { node: NodeId, incarnation: u16 },
@@ -167,6 +169,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) serving: Option<Waiting<M, T>>,
     pub(super) doom: Option<Doom>,
     pub(super) paused_by: Option<u16>,
+    /// A force that reached the disk while the node was paused: what waits for it goes on later.
+    pub(super) synced: Option<(Lsn, EventId)>,
     /// A gray failure: what each handler takes, and the rule.
     pub(super) slowed: Option<(Duration, u16)>,
     pub(super) stalled: Option<(Time, u16)>,
@@ -192,6 +196,7 @@ impl<M, R, T> Cell<M, R, T> {
             serving: None,
             doom: None,
             paused_by: None,
+            synced: None,
             slowed: None,
             stalled: None,
             failing: None,
@@ -208,7 +213,7 @@ impl<M, R, T> Cell<M, R, T> {
         self.held.clear();
         self.held_records = 0;
         self.inbox.clear();
-        (self.serving, self.doom, self.paused_by) = (None, None, None);
+        (self.serving, self.doom, self.paused_by, self.synced) = (None, None, None, None);
         (self.slowed, self.stalled, self.failing) = (None, None, None);
     }
 
@@ -406,6 +411,20 @@ impl<P: Protocol> Core<P> {
             let slab = &self.slab;
             self.queue.retain(|tag| slab[tag.slot() as usize].tag == tag);
             self.dead = 0;
+        }
+    }
+
+    /// A stalled disk works again: its pending force completes now.
+    pub(super) fn unstall(&mut self, node: NodeId) {
+        if self.cell(node).stalled.take().is_none_or(|(until, _)| until <= self.now) {
+            return;
+        }
+        let of =
+            |slot: &Slot<_, _>| matches!(slot.event, Event::Durable { node: at, .. } if at == node);
+        if let Some(place) = self.slab.iter().position(of) {
+            let Slot { cause, event, .. } = self.slab[place].clone();
+            self.cancel(place as u32);
+            self.put_caused(self.now, Class::Disk, event, cause);
         }
     }
 

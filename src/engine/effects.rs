@@ -190,13 +190,7 @@ impl<P: Protocol> Core<P> {
         let name = self.names.endpoints[usize::from(node.0)];
         let key = self.draws.key(Purpose::Disk, [name, 0, 0, 0]);
         let attempt = self.attempt(key);
-        let mut at = self.now + self.setup.force.sample(key.word(attempt, 0));
-        if let Some((until, rule)) = self.cell(node).stalled
-            && at < until
-        {
-            at = until;
-            self.effect_of(rule);
-        }
+        let at = self.now + self.setup.force.sample(key.word(attempt, 0));
         let cell = self.cell(node);
         cell.flushing = true;
         let (incarnation, upto) = (cell.incarnation, cell.log.end());
@@ -380,9 +374,9 @@ impl<P: Protocol> Core<P> {
         let fate = self.network.fate(ends.0, ends.1, key, attempt);
         if fate.lost.is_none() {
             let at = self.now + fate.latency;
-            self.put_caused(at, Class::Client, Event::Answer { op, answer }, sent);
+            self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
         } else {
-            self.note(Kind::Lose(Lost::Dropped), ends, 0, u64::from(op.0), || op.to_string());
+            self.lose_for_client(op, ends, Lost::Dropped);
         }
     }
 

@@ -302,13 +302,17 @@ pub(super) struct RuleState {
     pub(super) counts: RuleCounts,
     /// How many matching events a trigger has seen.
     pub(super) seen: u32,
+    /// What the draws about a strike are named by: its number, or at a step the word that decided
+    /// that it strikes there, so that a step more or less moves no other strike.
+    pub(super) strike: u64,
     /// Off in this seed's swarm, or after the healing.
     pub(super) off: bool,
 }
 
 impl RuleState {
     pub(super) fn new(rule: &Rule) -> Self {
-        Self { word: name_word(&rule.id), counts: RuleCounts::default(), seen: 0, off: false }
+        let (counts, word) = (RuleCounts::default(), name_word(&rule.id));
+        Self { word, counts, seen: 0, strike: 0, off: false }
     }
 
     pub(super) fn reset(&mut self) {

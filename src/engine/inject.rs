@@ -16,7 +16,7 @@
 use super::{
     core::{Core, DOWN, Doom, Event, PAUSED},
     effects::After,
-    faults::{Budget, CutAt, DiskFate, Pattern, Span, Swarm, Victim, Watch, What, When},
+    faults::{Budget, CutAt, DiskFate, Pattern, RuleState, Span, Swarm, Victim, Watch, What, When},
     network::{Cut, Endpoint, Lost, Slowness},
     protocol::{Protocol, Tolerance},
     signal,
@@ -25,6 +25,7 @@ use super::{
 use crate::base::{
     draws::{Key, Purpose, below, name_word},
     ids::{NodeId, NodeSet, Topic},
+    quantity::Probability,
     queue::Class,
     sampler::Law,
     time::{Duration, Time},
@@ -87,9 +88,9 @@ impl<P: Protocol> Core<P> {
                     matches(pattern, place) && self.is_nth(rule, *nth)
                 }
                 When::EachMessage { chance, pattern } if moment == Moment::Before => {
-                    matches(pattern, place) && {
+                    matches(pattern, place) && self.arm(rule) && {
                         let key = self.message_key(rule, place);
-                        self.arm(rule) && chance.happens(key.word(self.attempt(key), 0))
+                        self.happens(rule, *chance, key)
                     }
                 }
                 _ => false,
@@ -124,10 +125,21 @@ impl<P: Protocol> Core<P> {
 
     /// A draw about the current strike of a rule.
     fn draw(&self, rule: u16, what: &str) -> u64 {
-        let state = &self.rules[usize::from(rule)];
-        let nth = state.counts.fired + state.counts.refused;
-        let key = self.draws.key(Purpose::Faults, [state.word, name_word(what), nth, 0]);
-        key.word(0, 0)
+        let RuleState { word, strike, .. } = self.rules[usize::from(rule)];
+        self.draws.key(Purpose::Faults, [word, name_word(what), strike, 0]).word(0, 0)
+    }
+
+    /// Draws whether a rule strikes at the step that a key names.
+    fn happens(&mut self, rule: usize, chance: Probability, key: Key) -> bool {
+        let word = key.word(self.attempt(key), 0);
+        self.rules[rule].strike = word;
+        chance.happens(word)
+    }
+
+    /// Names a strike that no step names by its number.
+    fn number_strike(&mut self, rule: u16) {
+        let state = &mut self.rules[usize::from(rule)];
+        state.strike = state.counts.fired + state.counts.refused;
     }
 
     fn span(&self, rule: u16, span: &Span) -> Option<Duration> {
@@ -163,6 +175,9 @@ impl<P: Protocol> Core<P> {
         let definition = &setup.rules[usize::from(rule)];
         if self.rules[usize::from(rule)].off {
             return After::GoesOn;
+        }
+        if !matches!(definition.when, When::EachMessage { .. } | When::EachForce { .. }) {
+            self.number_strike(rule);
         }
         if definition.when.is_random() && self.exceeds_budget(rule, &definition.what, actor) {
             self.rules[usize::from(rule)].counts.refused += 1;
@@ -233,7 +248,7 @@ impl<P: Protocol> Core<P> {
                 self.effect_of(rule);
             }
             What::Delay(law) => {
-                twist.delay = twist.delay + law.sample(self.draw(rule, "delay"));
+                twist.delay += law.sample(self.draw(rule, "delay"));
                 self.effect_of(rule);
             }
             What::Duplicate(copies) => {
@@ -323,7 +338,7 @@ impl<P: Protocol> Core<P> {
         cell.incarnation += 1;
         cell.pauses += 1; // A pause does not outlive the process.
         cell.busy = DOWN;
-        (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
+        (cell.flushing, cell.doom, cell.paused_by, cell.synced) = (false, None, None, None);
         cell.parked.clear();
         cell.held.clear();
         cell.held_records = 0;
@@ -412,7 +427,7 @@ impl<P: Protocol> Core<P> {
             }
             let name = self.names.endpoints[usize::from(node.0)];
             let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, 0, 0]);
-            if chance.happens(key.word(self.attempt(key), 0)) {
+            if self.happens(rule, *chance, key) {
                 self.strike(rule as u16, Some(node), &mut Twist::default());
             }
         }
@@ -437,6 +452,7 @@ impl<P: Protocol> Core<P> {
             let first = self.attempt(key) * (EFFECTS_MAX / 8);
             let cut = (0..EFFECTS_MAX).find(|i| chance.happens(key.word(first + i / 8, i % 8)));
             if let Some(effects_left) = cut {
+                self.rules[rule].strike = key.word(first + effects_left / 8, effects_left % 8);
                 self.doom_handler(rule as u16, node, &definition.what, effects_left);
             }
         }
@@ -521,7 +537,7 @@ impl<P: Protocol> Core<P> {
         let pause = law.compile().expect("a positive mean was asked for when the file was read");
         let mut at = within.0;
         for strike in 0..10_000 {
-            at = at + pause.sample(key.word(strike, 0));
+            at += pause.sample(key.word(strike, 0));
             if at > within.1 {
                 return;
             }
@@ -573,13 +589,15 @@ impl<P: Protocol> Core<P> {
     pub(super) fn heal(&mut self, core: NodeSet) -> Vec<NodeId> {
         self.healed = true;
         self.rules.iter_mut().for_each(|rule| rule.off = true);
+        self.cells.iter_mut().for_each(|cell| cell.doom = None);
         self.network.healed = core;
         let nowhere = (Endpoint::default(), Endpoint::default());
         self.cause = self.note(Kind::Heal, nowhere, 0, 0, || format!("{core:?}"));
         self.signal(self.cause, signal::What::Healed);
         for node in core.iter() {
             let cell = self.cell(node);
-            (cell.doom, cell.slowed, cell.stalled, cell.failing) = (None, None, None, None);
+            (cell.slowed, cell.failing) = (None, None);
+            self.unstall(node);
         }
         core.iter().filter(|&node| self.cell(node).is_down()).collect()
     }

@@ -86,6 +86,8 @@ pub trait Simulation {
     fn entries(&self) -> &[super::trace::Entry];
     /// What it cost.
     fn counters(&self) -> &Counters;
+    /// How many messages of a label that nodes of a role sent are still under way.
+    fn in_flight(&self, role: usize, label: usize) -> u64;
     /// What clients saw.
     fn history(&self) -> &[HistoryEntry];
     /// What became of each fault rule.
@@ -313,13 +315,16 @@ impl<P: Protocol> Simulation for World<P> {
         Self::run(self, judge)
     }
     fn trace(&self) -> &Trace {
-        &self.core.trace
+        Self::trace(self)
     }
     fn entries(&self) -> &[super::trace::Entry] {
         &self.core.trace.entries
     }
     fn counters(&self) -> &Counters {
         &self.core.counters
+    }
+    fn in_flight(&self, role: usize, label: usize) -> u64 {
+        Self::in_flight(self, role, label)
     }
     fn history(&self) -> &[HistoryEntry] {
         &self.core.history

@@ -33,7 +33,7 @@ use super::{
 use crate::base::{
     digest::{Fold, digest},
     draws::{Purpose, below, name_word},
-    ids::{NodeId, NodeSet, OpId, Seed, Topic},
+    ids::{Lsn, NodeId, NodeSet, OpId, Seed, Topic},
     queue::Class,
     time::Time,
 };
@@ -92,6 +92,11 @@ impl<P: Protocol> World<P> {
 
     /// Runs to the end and hands every signal on.
     pub fn run(&mut self, judge: &mut dyn Judge) -> RunEnd {
+        self.run_until(Time::MAX, judge)
+    }
+
+    /// Runs until nothing is left to happen up to this instant; can be called again to go on.
+    pub fn run_until(&mut self, until: Time, judge: &mut dyn Judge) -> RunEnd {
         let end = self.core.setup.end;
         let outcome = loop {
             let mut signals = std::mem::take(&mut self.core.signals);
@@ -100,7 +105,8 @@ impl<P: Protocol> World<P> {
             if self.core.counters.events == EVENTS_MAX {
                 break Outcome::LimitReached;
             }
-            let Some(waiting) = self.core.next(end) else { break Outcome::Finished };
+            let next = self.core.next(end.min(until));
+            let Some(waiting) = next else { break Outcome::Finished };
             self.core.counters.events += 1;
             self.dispatch(waiting);
         };
@@ -123,6 +129,27 @@ impl<P: Protocol> World<P> {
     /// What the run cost so far.
     pub fn counters(&self) -> &super::counters::Counters {
         &self.core.counters
+    }
+
+    /// The hash of what happened so far, and its recording.
+    pub fn trace(&self) -> &super::trace::Trace {
+        &self.core.trace
+    }
+
+    /// How many messages of a label that nodes of a role sent are under way: on the wire, held at
+    /// a cut, or waiting for their receiver.
+    pub fn in_flight(&self, role: usize, label: usize) -> u64 {
+        let waiting =
+            self.core.cells.iter().flat_map(|cell| cell.inbox.iter().chain(&cell.serving));
+        let events = self.core.pending().chain(waiting.map(|waiting| &waiting.event));
+        let under_way = events.filter(|event| match event {
+            Event::Deliver(envelope) => {
+                usize::from(envelope.label) == label
+                    && usize::from(self.core.role(envelope.from)) == role
+            }
+            _ => false,
+        });
+        under_way.count() as u64
     }
 
     /// The state of a node, for looking at.
@@ -164,17 +191,15 @@ impl<P: Protocol> World<P> {
             }
             Event::Durable { node, incarnation, upto } => {
                 if self.is_current(node, incarnation) {
-                    self.core.durable(node, upto);
-                    self.drain(node);
+                    self.synced(node, upto);
                 }
             }
             Event::Served { node, incarnation } => {
                 if self.is_current(node, incarnation) {
                     self.core.cell(node).busy &= !SERVING;
-                    if let Some(served) = self.core.cell(node).serving.take() {
-                        self.handle(node, served);
+                    if !self.is_paused(node) {
+                        self.end_service(node);
                     }
-                    self.drain(node);
                 }
             }
             Event::Boot { node, incarnation } => {
@@ -183,7 +208,7 @@ impl<P: Protocol> World<P> {
                 }
             }
             Event::Resume { node, ticket } => {
-                if self.core.cell(node).pauses == ticket {
+                if self.core.cell(node).pauses == ticket && self.is_paused(node) {
                     self.resume(node);
                 }
             }
@@ -197,11 +222,20 @@ impl<P: Protocol> World<P> {
                 _ = self.core.strike(rule, None, &mut Twist::default());
             }
             Event::Invoke(client) => self.core.invoke(client),
-            Event::Answer { op, answer } => self.core.answered(op, answer),
+            Event::Answer { op, node, answer } => {
+                let ends = (node.into(), self.core.client_of(op));
+                if !self.stopped(ends, &waiting) {
+                    self.core.answered(op, answer);
+                }
+            }
             Event::GiveUp(op) => self.core.give_up(op),
             Event::Heal => self.heal(),
             Event::Free => unreachable!("a free slot is never pending"),
         }
+    }
+
+    fn is_paused(&mut self, node: NodeId) -> bool {
+        self.core.cell(node).busy & PAUSED != 0
     }
 
     fn is_current(&mut self, node: NodeId, incarnation: u16) -> bool {
@@ -229,18 +263,35 @@ impl<P: Protocol> World<P> {
     }
 
     fn requested(&mut self, waiting: WaitingOf<P>, op: OpId, node: NodeId) {
-        let client = self.core.client_of(op);
-        let cut = self.core.network.cut_between(client, node.into()).map(|cut| cut.rule);
-        if let Some(rule) = cut {
-            self.core.effect_of(rule);
-        }
-        if cut.is_some() || self.core.cell(node).is_down() {
-            let ends = (client, Endpoint::from(node));
-            let why = if cut.is_some() { Lost::Cut } else { Lost::Dead };
-            self.core.note(Kind::Lose(why), ends, 0, u64::from(op.0), || op.to_string());
+        let ends = (self.core.client_of(op), Endpoint::from(node));
+        if self.stopped(ends, &waiting) {
             return;
         }
+        if self.core.cell(node).is_down() {
+            return self.core.lose_for_client(op, ends, Lost::Dead);
+        }
         self.admit(node, waiting);
+    }
+
+    /// Whether a cut stops a request or an answer: it is lost, or waits for the end of the cut.
+    fn stopped(&mut self, ends: (Endpoint, Endpoint), waiting: &WaitingOf<P>) -> bool {
+        let Some(cut) = self.core.network.cut_between(ends.0, ends.1) else { return false };
+        let (rule, until, held) = (cut.rule, cut.until, cut.held);
+        self.core.effect_of(rule);
+        match waiting.event {
+            ref event if held == Held::Hold && until < Time::MAX => {
+                let class = match event {
+                    Event::Answer { .. } => Class::Client,
+                    _ => Class::Delivery,
+                };
+                self.core.put_caused(until, class, event.clone(), waiting.cause);
+            }
+            Event::Request { op, .. } | Event::Answer { op, .. } => {
+                self.core.lose_for_client(op, ends, Lost::Cut);
+            }
+            _ => unreachable!("only requests and answers travel between clients and nodes"),
+        }
+        true
     }
 
     /// Lets a node handle an event, now or when it is free.
@@ -296,6 +347,43 @@ impl<P: Protocol> World<P> {
         self.core.cell(node).busy &= !PAUSED;
         self.core.cell(node).paused_by = None;
         self.core.note_at(node, Kind::Resume, 0);
+        if let Some((upto, cause)) = self.core.cell(node).synced.take() {
+            self.core.cause = cause;
+            self.core.durable(node, upto);
+        }
+        if self.core.cell(node).busy & SERVING == 0 {
+            self.end_service(node);
+        }
+    }
+
+    /// A force has reached the disk, paused node or not; what waits for it is the node's business.
+    fn synced(&mut self, node: NodeId, upto: Lsn) {
+        let (cause, now) = (self.core.cause, self.core.now);
+        let cell = self.core.cell(node);
+        if let Some((until, rule)) = cell.stalled
+            && now < until
+        {
+            let incarnation = cell.incarnation;
+            self.core.put(until, Class::Disk, Event::Durable { node, incarnation, upto });
+            return self.core.effect_of(rule);
+        }
+        if cell.busy & PAUSED != 0 && cell.failing.is_none() {
+            cell.log.harden(upto);
+            cell.synced = Some((upto, cause));
+            if let Some(rule) = cell.paused_by {
+                self.core.effect_of(rule);
+            }
+            return;
+        }
+        self.core.durable(node, upto);
+        self.drain(node);
+    }
+
+    /// A handler that took its time runs.
+    fn end_service(&mut self, node: NodeId) {
+        if let Some(served) = self.core.cell(node).serving.take() {
+            self.handle(node, served);
+        }
         self.drain(node);
     }
 
@@ -321,14 +409,16 @@ impl<P: Protocol> World<P> {
     }
 
     fn deliver(&mut self, node: NodeId, envelope: super::core::Envelope<P::Message>) {
-        let super::core::Envelope { from, label, digest, message, .. } = envelope;
+        let (from, label) = (envelope.from, envelope.label);
         let ends = (Endpoint::from(node), Endpoint::from(from));
         let watched = self.core.watched.hit(Watch::Deliver, label);
-        let topic = if watched || self.cuts_effects { P::topic(&message) } else { Topic::NONE };
+        let topic = if watched { P::topic(&envelope.message) } else { Topic::NONE };
         let place = Place { watch: Watch::Deliver, label, node, peer: Some(from), topic };
         if watched && !self.survives(Moment::Before, place) {
-            return;
+            let why = if self.core.cell(node).is_down() { Lost::Dead } else { Lost::Dropped };
+            return self.core.lose(&envelope, why);
         }
+        let super::core::Envelope { digest, message, .. } = envelope;
         self.core.cause =
             self.core.note(Kind::Deliver, ends, label, digest, || format!("{message:?}"));
         let role = self.core.role(from);
@@ -396,7 +486,7 @@ impl<P: Protocol> World<P> {
         if watched && !self.survives(Moment::Before, place) {
             return;
         }
-        self.with(node, [0, 4], |state, ctx| state.on_boot(ctx));
+        self.with(node, [0, 4], super::protocol::Protocol::on_boot);
         if watched && !self.core.cell(node).is_down() {
             self.survives(Moment::After, place);
         }
@@ -470,7 +560,7 @@ fn pending_digest<P: Protocol>(event: &super::core::EventOf<P>) -> u128 {
             fold.word(4 << 32 | u64::from(node.0));
             fold.word(u64::from(op.0));
         }
-        Event::Answer { op, answer } => {
+        Event::Answer { op, answer, .. } => {
             fold.word(5 << 32 | u64::from(op.0));
             fold.word(digest(answer).fold.short());
         }

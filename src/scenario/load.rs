@@ -182,7 +182,7 @@ impl Loader<'_> {
         let named = self.keep(decode_named(text, node).map_err(|mistake| vec![mistake]))?;
         let registry = self.registry;
         let Some(protocol) = registry.protocols().find(|known| known.name() == named.name) else {
-            let known = registry.protocols().map(|known| known.name());
+            let known = registry.protocols().map(super::super::engine::runner::Runnable::name);
             self.unknown(Code::UnknownProtocol, &named, "protocol", known);
             return None;
         };
@@ -300,7 +300,7 @@ impl Loader<'_> {
     fn heal_at(&mut self, scenario: &Scenario, end: Time) -> Option<Time> {
         let tail = scenario.run.quiet_tail?;
         if tail > scenario.run.r#for {
-            let message = format!("a tail of {tail} does not fit into a run of {}", end);
+            let message = format!("a tail of {tail} does not fit into a run of {end}");
             let node = self.root.field(self.text, "run");
             let node = node.and_then(|run| run.field(self.text, "quiet_tail"));
             let span = node.map_or(self.root.anchor(), |node| node.span);
