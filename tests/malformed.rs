@@ -122,6 +122,9 @@ fn no_golden_text_is_left_without_its_scenario() {
 
 #[test]
 fn a_check_of_the_folder_shows_all_mistakes_of_all_files() {
+    if blesses() {
+        return; // The golden texts are being written.
+    }
     let output = splitbrain(&["check", FOLDER]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());

@@ -84,7 +84,7 @@ fn starter(registry: &Registry, protocol: &dyn Runnable) -> String {
         r#"// What this scenario shows, in a sentence or two, and where the story comes from.
 Scenario(
     title: "{name}: a first run",
-    // Settings and their defaults, as Rust prints them:
+    // Its settings and their defaults:
 {settings}    protocol: {name}(),
     network: (latency: Uniform("1ms", "3ms"), loss: "0.1%"),
     workload: {workload},

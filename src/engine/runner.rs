@@ -37,7 +37,7 @@ pub trait Runnable: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Its load-bearing steps.
     fn steps(&self) -> &'static [StepInfo];
-    /// Its settings with their defaults, as Rust prints them.
+    /// Its settings with their defaults, as a scenario writes them.
     fn default_settings(&self) -> String;
     /// What the first scenario of an author would ask of it.
     fn example(&self) -> Example;
@@ -253,7 +253,10 @@ impl<P: Protocol> Runnable for Of<P> {
         P::Step::ALL
     }
     fn default_settings(&self) -> String {
-        format!("{:#?}", P::Config::default())
+        // What `Debug` prints differs from RON in its braces and in the name of the type.
+        let settings = format!("{:#?}", P::Config::default());
+        let settings = settings.replace(" {", "(").replace('}', ")");
+        format!("{}{}", P::NAME, settings.find('(').map_or("()", |open| &settings[open..]))
     }
     fn example(&self) -> Example {
         Example { workload: P::EXAMPLE_WORKLOAD, checks: P::EXAMPLE_CHECKS }

@@ -84,7 +84,7 @@ impl Scanner<'_> {
         while !self.closed(')')? {
             let token = self.token();
             if matches!(self.peek(), None | Some(']' | '}')) {
-                return Err(self.unexpected("`)`").help("close the parenthesis before"));
+                return Err(self.unexpected("`)`").help("a `)` is missing before it"));
             }
             let name = self.field_name()?;
             let others = if name.is_some() { items.len() } else { fields.len() };
