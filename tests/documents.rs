@@ -8,6 +8,8 @@
 //! whole file is held to; other blocks show parts of one and are left alone. Loading is all:
 //! whether a scenario shows what its text says is for the tests of the scenarios.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files may stop")]
+
 use splitbrain::{
     base::text::{diagnostic::position, source::Edited},
     scenario::{load::load, registry::Registry},

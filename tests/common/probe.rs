@@ -45,7 +45,7 @@ splitbrain::steps! {
 /// Who asks whom, and how often.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// How many peers.
     pub peers: u16,
     /// How many questions.
@@ -75,7 +75,7 @@ impl Default for Config {
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Message {
+pub(crate) enum Message {
     /// A question, by number.
     Ask(u32),
     /// Its answer, with the milliseconds on the peer's clock.
@@ -90,14 +90,14 @@ pub enum Message {
 
 /// What survives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record {
+pub(crate) enum Record {
     /// This question.
     Heard(u32),
 }
 
 /// What wakes the asker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// The next question.
     Ask(u32),
     /// The next heartbeat.
@@ -106,7 +106,7 @@ pub enum Timer {
 
 /// One node.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Probe {
+pub(crate) struct Probe {
     heard: u32,
 }
 
@@ -204,7 +204,7 @@ impl Protocol for Probe {
 
 /// The text of a scenario of it: settings, fault rules, and further fields. Links and forces take
 /// a millisecond unless the fields say otherwise.
-pub fn text(settings: &str, faults: &str, fields: &str) -> String {
+pub(crate) fn text(settings: &str, faults: &str, fields: &str) -> String {
     let network = "network: (latency: Fixed(\"1ms\")),";
     let network = if fields.contains("network:") { "" } else { network };
     let run = if fields.contains("run:") { "" } else { "run: (for: \"100ms\")," };
@@ -223,33 +223,33 @@ pub fn text(settings: &str, faults: &str, fields: &str) -> String {
 }
 
 /// Loads it, mistakes and all.
-pub fn try_plan(settings: &str, faults: &str, fields: &str) -> Result<Plan, LoadError> {
+pub(crate) fn try_plan(settings: &str, faults: &str, fields: &str) -> Result<Plan, LoadError> {
     let registry = Registry::built_in().with_protocol::<Probe>();
     load(&registry, "probe", &Edited::new(text(settings, faults, fields)))
 }
 
 /// Loads a sound one.
-pub fn plan(settings: &str, faults: &str, fields: &str) -> Plan {
+pub(crate) fn plan(settings: &str, faults: &str, fields: &str) -> Plan {
     try_plan(settings, faults, fields).unwrap_or_else(|error| panic!("{:#?}", error.mistakes))
 }
 
 /// True time in milliseconds.
-pub fn millis(entry: &Entry) -> f64 {
+pub(crate) fn millis(entry: &Entry) -> f64 {
     entry.at.as_nanos() as f64 / 1e6
 }
 
 /// The name of an endpoint.
-pub fn name(run: &Run, end: Endpoint) -> String {
+pub(crate) fn name(run: &Run, end: Endpoint) -> String {
     run.catalog.endpoint(end)
 }
 
 /// A recording in one short line per entry: `11 a>p1 got Ask(1)`. Step marks are left out.
-pub fn story(run: &Run) -> Vec<String> {
+pub(crate) fn story(run: &Run) -> Vec<String> {
     run.entries.iter().filter_map(|entry| line(run, entry)).collect()
 }
 
 /// The lines of a story that tell of one node.
-pub fn story_of(run: &Run, node: &str) -> Vec<String> {
+pub(crate) fn story_of(run: &Run, node: &str) -> Vec<String> {
     let lines = story(run).into_iter();
     lines
         .filter(|line| {
