@@ -538,7 +538,9 @@ fn times_strikes_a_number_of_times_within_its_range_and_its_window() {
         instants.extend(kinds(run, Kind::Pause).map(millis));
     }
     assert_eq!(numbers.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4]);
-    numbers.values().for_each(|&count| assert_share(count, 2_000, 0.25));
+    for &count in numbers.values() {
+        assert_share(count, 2_000, 0.25);
+    }
     assert!(instants.iter().all(|at| (20.0..=30.0).contains(at)));
     for tenth in 0..10 {
         let from = 20.0 + f64::from(tenth);

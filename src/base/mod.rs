@@ -13,32 +13,32 @@
 mod decimal;
 mod logarithm;
 
-/// A point and a span of virtual time, in nanoseconds.
+// A point and a span of virtual time, in nanoseconds.
 pub mod time;
 
-/// What scenario files measure in: probabilities, rates, drifts, offsets.
+// What scenario files measure in: probabilities, rates, drifts, offsets.
 pub mod quantity;
 
-/// Names for nodes, clients, operations, transactions, log positions.
+// Names for nodes, clients, operations, transactions, log positions.
 pub mod ids;
 
-/// What a value is, in 128 bits.
+// What a value is, in 128 bits.
 pub mod digest;
 
-/// Random decisions, looked up by name.
+// Random decisions, looked up by name.
 pub mod draws;
 
-/// Laws of latency: one word in, one span out.
+// Laws of latency: one word in, one span out.
 pub mod sampler;
 
-/// Names of messages, records and timers, known before any run.
+// Names of messages, records and timers, known before any run.
 pub mod labels;
 
-/// Pending events in the order in which they are handled.
+// Pending events in the order in which they are handled.
 pub mod queue;
 
-/// A map for small keyed state, ordered by key.
+// A map for small keyed state, ordered by key.
 pub mod table;
 
-/// RON text with its positions.
+// RON text with its positions.
 pub mod text;

@@ -11,5 +11,5 @@
 //! the host, which passes them in: only the host knows which property falls without them. Trait
 //! objects and message wrappers were rejected: nothing is lifted, boxed or allocated here.
 
-/// A log of events that many publish to and read from: one node, one topic, nothing forgotten.
+// A log of events that many publish to and read from: one node, one topic, nothing forgotten.
 pub mod toy_broker;

@@ -17,7 +17,7 @@ mod list;
 mod new;
 mod run;
 
-/// Exit codes, documented.
+// Exit codes, documented.
 pub mod exit;
 
 use crate::scenario::registry::Registry;

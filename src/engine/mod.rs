@@ -14,22 +14,22 @@
 //! Threads with intercepted system calls were rejected: their state can be neither cloned nor
 //! digested, so nothing could be explored, and the places where a crash may fall stay invisible.
 
-/// What a protocol author writes: the trait, topology, steps.
+// What a protocol author writes: the trait, topology, steps.
 pub mod protocol;
 
-/// What a handler may ask for.
+// What a handler may ask for.
 pub mod ctx;
 
-/// What clients ask for and hear.
+// What clients ask for and hear.
 pub mod operations;
 
-/// What records mean.
+// What records mean.
 pub mod facts;
 
-/// What a run tells its judges.
+// What a run tells its judges.
 pub mod signal;
 
-/// The loop in virtual time.
+// The loop in virtual time.
 pub mod world;
 
 mod asking;
@@ -40,29 +40,29 @@ mod identity;
 mod inject;
 mod log;
 
-/// Links, cuts and the fate of messages.
+// Links, cuts and the fate of messages.
 pub mod network;
 
-/// Clocks that nodes read.
+// Clocks that nodes read.
 pub mod clock;
 
-/// Fault rules.
+// Fault rules.
 pub mod faults;
 
-/// Clients and workloads.
+// Clients and workloads.
 pub mod clients;
 
-/// All settings of a run, resolved.
+// All settings of a run, resolved.
 pub mod setup;
 
-/// What happened: hash and recording.
+// What happened: hash and recording.
 pub mod trace;
 
-/// What it cost.
+// What it cost.
 pub mod counters;
 
-/// The erased face of a protocol.
+// The erased face of a protocol.
 pub mod runner;
 
-/// One handler at a time: a state and an event in, a list of effects out.
+// One handler at a time: a state and an event in, a list of effects out.
 pub mod bench;

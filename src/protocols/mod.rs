@@ -11,10 +11,10 @@
 
 use crate::engine::runner::{Of, Runnable};
 
-/// All nodes commit a transaction, or none does.
+// All nodes commit a transaction, or none does.
 pub mod two_phase_commit;
 
-/// Delivery through a broker: at least once on the way, exactly once in effect.
+// Delivery through a broker: at least once on the way, exactly once in effect.
 pub mod relay;
 
 /// Every built-in protocol.

@@ -51,7 +51,7 @@ use settings::{Begin, COORDINATOR, Presumption, ReadOnlyVotes, Refuse, Terminati
 
 pub use settings::Config;
 
-/// Who takes part, what is presumed, who is patient how long.
+// Who takes part, what is presumed, who is patient how long.
 pub mod settings;
 
 /// One variant per arrow in the diagram; then what repairs a lost `Decide`.

@@ -13,22 +13,22 @@
 //! give equal bytes. Floats live here and nowhere else. A common document model behind text and
 //! pictures was rejected: what they share is the words for an event and the spans of a state.
 
-/// What happened in one run, and is it bad: for a person.
+// What happened in one run, and is it bad: for a person.
 pub mod screen;
 
-/// The few lines that tell a run at a glance.
+// The few lines that tell a run at a glance.
 pub mod highlights;
 
-/// Every event, a line each.
+// Every event, a line each.
 pub mod timeline;
 
-/// Every event, a picture.
+// Every event, a picture.
 pub mod space_time;
 
-/// Latency and time in doubt, with their tables.
+// Latency and time in doubt, with their tables.
 pub mod charts;
 
-/// One object for programs.
+// One object for programs.
 pub mod json;
 
 mod rounds;

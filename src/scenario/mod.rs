@@ -8,19 +8,19 @@
 //! expected of them. Code in scenarios was rejected; what cannot be said here becomes a protocol,
 //! a workload or a check, each of which is one file and one line in a registry.
 
-/// The shape of a file.
+// The shape of a file.
 pub mod model;
 
-/// Protocols, workloads and checks by name.
+// Protocols, workloads and checks by name.
 pub mod registry;
 
-/// From text to a plan.
+// From text to a plan.
 pub mod load;
 
 mod resolve;
 
-/// What can be run.
+// What can be run.
 pub mod plan;
 
-/// What came of it.
+// What came of it.
 pub mod run;

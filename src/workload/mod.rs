@@ -17,13 +17,13 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Items for a stream.
+// Items for a stream.
 pub mod appends;
 
-/// Requests at given instants.
+// Requests at given instants.
 pub mod requests;
 
-/// Money between accounts.
+// Money between accounts.
 pub mod transfers;
 
 /// A line of the registry of workloads.

@@ -9,11 +9,11 @@
 //! so the tree of spans is our own. It lies down here, below protocols, checkers and workloads,
 //! because each of them reads its own settings, in-house and outside ones alike.
 
-/// Reads a value from a span, and finds all mistakes.
+// Reads a value from a span, and finds all mistakes.
 pub mod decode;
 
-/// Mistakes: their codes, and how they are shown.
+// Mistakes: their codes, and how they are shown.
 pub mod diagnostic;
 
-/// The tree of spans, paths into it, and edits.
+// The tree of spans, paths into it, and edits.
 pub mod source;
