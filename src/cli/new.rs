@@ -79,7 +79,7 @@ fn starter(registry: &Registry, protocol: &dyn Runnable) -> String {
     let property = first_property(registry, checks);
     let step = protocol.steps().first().map_or("Step", |step| step.name);
     let settings: String =
-        protocol.default_settings().lines().map(|line| format!("    //   {line}\n")).collect();
+        protocol.default_settings().lines().flat_map(|line| ["    //   ", line, "\n"]).collect();
     format!(
         r#"// What this scenario shows, in a sentence or two, and where the story comes from.
 Scenario(

@@ -87,7 +87,8 @@ codes! {
         "No registered checker has this name. `list checks` prints them. A check is written as a \
          bare name, or as a name with options in parentheses."
     UnknownWorkload "SB0205" "A workload that does not exist."
-        "No registered workload has this name. `list workloads` prints them."
+        "No registered workload has this name. `list workloads` prints them with a line \
+         about each."
     UnknownLabel "SB0206" "A message, record or timer that does not exist."
         "The protocol sends no message, writes no record and sets no timer of this name, so that \
          what waits for it would wait for ever."
