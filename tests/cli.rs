@@ -8,7 +8,7 @@
 //! the reports; here it is what scripts rely on: exit codes, JSON, equal bytes, quiet ends of
 //! pipes, and that every word that is listed can be explained.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its files may stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use serde_json::Value;
 use std::{

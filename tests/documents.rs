@@ -8,7 +8,7 @@
 //! whole file is held to; other blocks show parts of one and are left alone. Loading is all:
 //! whether a scenario shows what its text says is for the tests of the scenarios.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its files may stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use splitbrain::{
     base::text::{diagnostic::position, source::Edited},
@@ -29,7 +29,9 @@ struct Block {
 fn gather(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_dir() {
         let entries = fs::read_dir(path).unwrap();
-        entries.for_each(|entry| gather(&entry.unwrap().path(), found));
+        for entry in entries {
+            gather(&entry.unwrap().path(), found);
+        }
     } else if path.extension().is_some_and(|extension| extension == "md" || extension == "rs") {
         found.push(path.to_owned());
     }

@@ -10,7 +10,7 @@
 //! that a wrong position cannot be blessed. `SPLITBRAIN_BLESS=1` writes the golden texts anew; they
 //! are to be read before they are kept.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its files may stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     collections::BTreeSet,

@@ -7,7 +7,11 @@
 //! A rule that is scheduled or triggered and never fires shows nothing, and only a run can tell; so
 //! `check` runs the default seed, which takes no time worth mentioning.
 
-use super::{Environment, Format, exit::Code, run::never_fired};
+use super::{
+    Environment, Format,
+    exit::Code,
+    run::{caught, never_fired},
+};
 use crate::base::ids::Seed;
 use std::path::PathBuf;
 
@@ -28,16 +32,21 @@ pub(super) fn check(environment: &Environment<'_>, arguments: &Arguments) -> Cod
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let mut idle = 0;
+    let mut failed = 0;
     for file in &loaded {
         let mut runner = file.plan.runner();
-        runner.judge(Seed(1));
+        if let Err(panic) = caught(|| runner.judge(Seed(1))) {
+            failed += 1;
+            let path = file.path.display();
+            environment.complain(&format!("error[SB0502]: {path}: {panic}\n"));
+            continue;
+        }
         for message in never_fired(&runner.rules()) {
-            idle += 1;
+            failed += 1;
             environment.complain(&format!("error[SB0501]: {}: {message}\n", file.path.display()));
         }
     }
-    if idle > 0 {
+    if failed > 0 {
         return Code::Usage;
     }
     if environment.format == Format::Human {

@@ -123,19 +123,19 @@ impl Environment<'_> {
         match self.format {
             Format::Human => {
                 let source = Source { name, text: &error.text };
-                let shown = render(&error.mistakes, &source, Self::stderr_colour());
+                let shown = render(&error.mistakes, &source, stderr_colour());
                 self.complain(&format!("{shown}\n"));
             }
             Format::Json => kept.extend(objects),
             Format::Jsonl => objects.for_each(|object| self.print(&format!("{object}\n"))),
         }
     }
+}
 
-    fn stderr_colour() -> Colour {
-        match AutoStream::choice(&std::io::stderr()) {
-            anstream::ColorChoice::Never => Colour::Never,
-            _ => Colour::Always,
-        }
+fn stderr_colour() -> Colour {
+    match AutoStream::choice(&std::io::stderr()) {
+        anstream::ColorChoice::Never => Colour::Never,
+        _ => Colour::Always,
     }
 }
 

@@ -302,7 +302,7 @@ pub(super) fn never_fired(rules: &[RuleReport]) -> Vec<String> {
 }
 
 /// Calls a function; a panic becomes its message and place.
-fn caught<T>(function: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, String> {
     use std::sync::{Arc, OnceLock};
     let place = Arc::new(OnceLock::new());
     let seen = place.clone();

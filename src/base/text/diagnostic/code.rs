@@ -87,8 +87,8 @@ codes! {
         "No registered checker has this name. `list checks` prints them. A check is written as a \
          bare name, or as a name with options in parentheses."
     UnknownWorkload "SB0205" "A workload that does not exist."
-        "No registered workload has this name. `splitbrain list workloads` prints all there are, and \
-         what each of them asks for."
+        "No registered workload has this name. `list workloads` prints them with a line \
+         about each."
     UnknownLabel "SB0206" "A message, record or timer that does not exist."
         "The protocol sends no message, writes no record and sets no timer of this name, so that \
          what waits for it would wait for ever."
@@ -127,7 +127,7 @@ codes! {
          of zero would make a run in which nothing is shown."
     BadSetting "SB0309" "A setting that makes no sense."
         "The protocol, workload or check can read this setting, and cannot work with it. The \
-         message says why, and what would do instead."
+         message says what would do."
     NotApplicable "SB0401" "A check that does not apply to the protocol."
         "The check judges facts that this protocol never states, so that it could only say `not \
          exercised`. `explain` says what puts the properties of each check to the test."
