@@ -93,12 +93,78 @@ impl Key {
         let x = self.0.wrapping_add(place).wrapping_mul(GOLDEN) ^ self.0;
         fold_product(x, x ^ STIR)
     }
+}
 
-    /// A cell of a table of `cells` (a power of two) in which attempts at this decision are
-    /// counted.
+/// How often each decision has been drawn in a run: each key has a count of its own.
+///
+/// A table of fixed size, in which keys share counts, was tried and rejected: a heartbeat that
+/// shares a count with a message moves its draws, within a few runs of thirty messages each. This one
+/// grows with the number of names, keeps its memory, and is emptied by a stamp.
+#[derive(Clone, Debug)]
+pub struct Attempts {
+    cells: Vec<Cell>,
+    /// The stamp of this run; a cell with another one is empty.
+    run: u32,
+    used: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    key: u64,
+    run: u32,
+    count: u32,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { cells: vec![Cell::default(); 256], run: 1, used: 0 }
+    }
+}
+
+impl Attempts {
+    /// Forgets all counts, and keeps the memory.
+    pub fn clear(&mut self) {
+        (self.run, self.used) = (self.run.wrapping_add(1), 0);
+        if self.run == 0 {
+            self.cells.fill(Cell::default());
+            self.run = 1;
+        }
+    }
+
+    /// The number of this attempt at a decision, from 0.
     #[inline]
-    pub fn cell(self, cells: usize) -> usize {
-        self.0 as usize & (cells - 1)
+    pub fn next(&mut self, key: Key) -> u32 {
+        let mask = self.cells.len() - 1;
+        let mut place = key.0 as usize & mask;
+        loop {
+            let cell = &mut self.cells[place];
+            if cell.run != self.run {
+                *cell = Cell { key: key.0, run: self.run, count: 1 };
+                self.used += 1;
+                if self.used * 2 > mask {
+                    self.grow();
+                }
+                return 0;
+            }
+            if cell.key == key.0 {
+                cell.count += 1;
+                return cell.count - 1;
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let mask = self.cells.len() * 2 - 1;
+        let cells = std::mem::replace(&mut self.cells, vec![Cell::default(); mask + 1]);
+        for cell in cells.into_iter().filter(|cell| cell.run == self.run) {
+            let mut place = cell.key as usize & mask;
+            while self.cells[place].run == self.run {
+                place = (place + 1) & mask;
+            }
+            self.cells[place] = cell;
+        }
     }
 }
 
@@ -134,6 +200,20 @@ mod tests {
         assert_ne!(key(&draws, "Prepare", 4).word(1, 0), before);
         assert_ne!(key(&draws, "Prepare", 3).word(2, 0), before);
         assert_ne!(key(&Draws::new(Seed(8)), "Prepare", 3).word(1, 0), before);
+    }
+
+    #[test]
+    fn every_decision_counts_its_own_attempts() {
+        let draws = Draws::new(Seed(1));
+        let mut attempts = Attempts::default();
+        for run in 0..3 {
+            for attempt in 0..3 {
+                for topic in 0..1_000 * (run + 1) {
+                    assert_eq!(attempts.next(key(&draws, "Prepare", topic)), attempt);
+                }
+            }
+            attempts.clear();
+        }
     }
 
     #[test]

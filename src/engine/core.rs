@@ -29,17 +29,13 @@ use super::{
     trace::{Entry, Kind, Recording, Trace},
 };
 use crate::base::{
-    draws::{Draws, Key, Purpose, name_word},
+    draws::{Attempts, Draws, Key, Purpose, name_word},
     ids::{ClientId, EventId, Lsn, NodeId, OpId, Seed},
     queue::{Class, Queue, Tag},
     time::{Duration, Time},
 };
 use serde::Serialize;
 use std::{collections::VecDeque, sync::Arc};
-
-/// Attempts at one name are counted in a cell of this many; two names that share a cell stay
-/// deterministic, since the key of a draw is the full name.
-const ATTEMPT_CELLS: usize = 2048;
 
 /// A pending event.
 #[derive(Clone, Debug)]
@@ -241,7 +237,7 @@ pub(super) struct Core<P: Protocol> {
     pub(super) setup: Arc<Setup>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) draws: Draws,
-    attempts: Vec<u32>,
+    attempts: Attempts,
     pub(super) names: LinkNames,
     pub(super) network: Network,
     pub(super) rules: Vec<RuleState>,
@@ -280,7 +276,7 @@ impl<P: Protocol> Core<P> {
             dead: 0,
             cells: (0..nodes).map(|_| Cell::new()).collect(),
             draws: Draws::new(Seed(0)),
-            attempts: vec![0; ATTEMPT_CELLS],
+            attempts: Attempts::default(),
             names: LinkNames {
                 endpoints: (0..nodes + clients)
                     .map(|end| name_word(&catalog.endpoint(Endpoint(end as u16))))
@@ -317,7 +313,7 @@ impl<P: Protocol> Core<P> {
         self.queue.clear();
         self.slab.clear();
         self.free.clear();
-        self.attempts.fill(0);
+        self.attempts.clear();
         self.network.reset();
         self.rules.iter_mut().for_each(RuleState::reset);
         (self.next_disturbance, self.healed, self.wiped) = (0, false, 0);
@@ -429,9 +425,7 @@ impl<P: Protocol> Core<P> {
     /// How often a decision has been drawn before, counting this time.
     #[inline]
     pub(super) fn attempt(&mut self, key: Key) -> u32 {
-        let cell = &mut self.attempts[key.cell(ATTEMPT_CELLS)];
-        *cell += 1;
-        *cell - 1
+        self.attempts.next(key)
     }
 
     /// Notes an event whose text is made only when somebody records.
