@@ -15,7 +15,7 @@ use splitbrain::{
     base::{ids::Seed, sampler::Law, time::Duration},
     engine::{runner::With, setup::Setup, trace::Recording},
 };
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 #[test]
 #[expect(clippy::disallowed_types, reason = "this is about wall time")]
@@ -27,7 +27,7 @@ fn a_run_of_200_messages_costs_tens_of_microseconds() {
     let mut world = With::<Echo>::new(Config { balls: 200, force_every: 0 }).world(Arc::new(setup));
     let mut times: Vec<u128> = (1..=400)
         .map(|seed| {
-            let begin = Instant::now();
+            let begin = std::time::Instant::now();
             world.reset(Seed(seed), Recording::HashOnly);
             world.run(&mut ());
             begin.elapsed().as_nanos()

@@ -212,7 +212,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a NodeSet holds nodes n0 to n63")]
     fn a_node_beyond_the_last_bit_is_refused() {
-        NodeSet::EMPTY.with(NodeId(64));
+        _ = NodeSet::EMPTY.with(NodeId(64));
     }
 
     #[test]

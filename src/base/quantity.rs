@@ -32,7 +32,7 @@ static OFFSET: Shape = Shape { what: "an offset", example: "+5ms", units: UNITS 
 ///
 /// Read from a percentage (`"12.5%"`) or a fraction (`"1/64"`), rounded to the nearest 2^64th.
 /// Only 0 is [`NEVER`](Self::NEVER) and only 100 % is [`ALWAYS`](Self::ALWAYS).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Probability(u64);
 
 impl Probability {
@@ -79,6 +79,19 @@ impl Probability {
         Self(rounded.clamp(1, u64::MAX - 1))
     }
 }
+
+macro_rules! debug_as_written {
+    ($($quantity:ident)*) => {
+        $(impl fmt::Debug for $quantity {
+            /// As a scenario writes it, quotes included.
+            fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                write!(f, "\"{self}\"")
+            }
+        })*
+    };
+}
+
+debug_as_written! { Probability Rate PartsPerMillion Offset }
 
 impl fmt::Display for Probability {
     /// The shortest percentage that reads back as this value.
@@ -143,7 +156,7 @@ fn whole_number(part: &str, text: &str) -> Result<u128, QuantityError> {
 /// How often something happens on average: a number of events, exact to a millionth, per unit.
 ///
 /// Two rates are equal when they are written alike: `60/min` is not `1/s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     events_millionths: u64,
     unit: &'static str,
@@ -207,7 +220,7 @@ fn too_fast(text: &str) -> QuantityError {
 }
 
 /// How much faster than true time a clock runs, in millionths; negative for a slow clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PartsPerMillion(i32);
 
 impl PartsPerMillion {
@@ -258,7 +271,7 @@ impl FromStr for PartsPerMillion {
 }
 
 /// A signed span of nanoseconds: how far a clock is ahead, or behind when negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Offset(i64);
 
 impl Offset {

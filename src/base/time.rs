@@ -109,7 +109,7 @@ impl Time {
 }
 
 /// A span of virtual time in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct Duration(u64);
 
@@ -279,6 +279,13 @@ impl fmt::Display for Time {
             return f.pad("never");
         }
         Duration(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Duration {
+    /// As a scenario writes it, quotes included, so that settings are shown the way they are set.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "\"{self}\"")
     }
 }
 

@@ -19,9 +19,13 @@
 //!
 //! Limits: being in doubt while a fault lasts is no violation here; that is `no_blocking`.
 
+mod recheck;
+mod stands;
+
+use self::stands::{Stand, Stands};
 use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
-    evidence::{self, Found, decision_word, ensure, find, place, stated, was_stated, witness},
+    evidence::{self, decision_word, find, place, witness},
     knowledge::{ByNode, Knowledge, Weather, count, judge, judge_at_rest, order},
 };
 use crate::{
@@ -90,7 +94,7 @@ struct AtomicCommit {
     weather: Weather,
     txns: Table<TxnId, Txn>,
     /// Every decision ever stated.
-    stands: Vec<Stand>,
+    stands: Stands,
     /// The first commit that names a node which had not voted Yes.
     unfounded: Option<(Signal, TxnId, NodeId)>,
     has_decided: ByNode<bool>,
@@ -105,14 +109,6 @@ struct Txn {
     commit: Option<Signal>,
     abort: Option<Signal>,
     timed_out: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Stand {
-    txn: TxnId,
-    node: NodeId,
-    decision: Decision,
-    signal: Signal,
 }
 
 impl Checker for AtomicCommit {
@@ -137,7 +133,7 @@ impl Checker for AtomicCommit {
     }
 
     fn finish(&mut self, finish: &Finish<'_>) -> Vec<Judgement> {
-        self.stands.sort_by_key(|stand| (stand.txn, stand.node));
+        self.stands.sort();
         vec![
             self.agreement(),
             self.stability(),
@@ -150,11 +146,11 @@ impl Checker for AtomicCommit {
     fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
         let cited = find(witness, signals)?;
         match property {
-            AGREEMENT => opposed(&cited, |one, other| one != other),
-            STABILITY => opposed(&cited, |one, other| one == other),
-            VALIDITY => unfounded(&cited, signals),
-            NONTRIVIALITY => aborted_for_nothing(&cited, signals),
-            TERMINATION => still_in_doubt(&cited, signals),
+            AGREEMENT => recheck::opposed(&cited, |one, other| one != other),
+            STABILITY => recheck::opposed(&cited, |one, other| one == other),
+            VALIDITY => recheck::unfounded(&cited, signals),
+            NONTRIVIALITY => recheck::aborted_for_nothing(&cited, signals),
+            TERMINATION => recheck::still_in_doubt(&cited, signals),
             _ => evidence::no_such_property(property),
         }
     }
@@ -169,7 +165,7 @@ impl AtomicCommit {
             knowledge: Knowledge::default(),
             weather: Weather::default(),
             txns: Table::new(),
-            stands: Vec::new(),
+            stands: Stands::default(),
             unfounded: None,
             has_decided: ByNode::default(),
             boots_of_deciders: 0,
@@ -205,8 +201,7 @@ impl AtomicCommit {
     }
 
     fn agreement(&self) -> Judgement {
-        let alike = self.by_txn().filter(|stands| stands[0].node != stands[stands.len() - 1].node);
-        let shared = alike.count() as u64;
+        let shared = self.stands.shared_txns();
         let broken = self.contradiction(|one, other| one.node != other.node);
         let note = count(shared, "transaction", "transactions") + " decided by several nodes";
         judge(AGREEMENT, broken, shared, note)
@@ -218,23 +213,9 @@ impl AtomicCommit {
         judge(STABILITY, broken, self.boots_of_deciders, note)
     }
 
-    fn by_txn(&self) -> impl Iterator<Item = &[Stand]> {
-        self.stands.chunk_by(|one, next| one.txn == next.txn)
-    }
-
-    /// The first pair of opposite decisions on one transaction that the predicate picks.
-    fn contradiction(&self, is_pair: impl Fn(&Stand, &Stand) -> bool) -> Option<Witness> {
-        let pairs = self.by_txn().flat_map(|stands| {
-            let before =
-                move |place: usize| stands[..place].iter().map(move |one| (one, &stands[place]));
-            (1..stands.len()).flat_map(before)
-        });
-        let opposite =
-            pairs.filter(|(one, other)| one.decision != other.decision && is_pair(one, other));
-        let seen = |stand: &Stand| order(&stand.signal);
-        let (one, other) = opposite.min_by_key(|(one, other)| seen(one).max(seen(other)))?;
-        let (one, other) = if seen(one) <= seen(other) { (one, other) } else { (other, one) };
-        let sentence = format!("{}, {}", self.decided(one), self.decided(other));
+    fn contradiction(&self, is_pair: fn(&Stand, &Stand) -> bool) -> Option<Witness> {
+        let (one, other) = self.stands.contradiction(is_pair)?;
+        let sentence = format!("{}, {}", self.decided(&one), self.decided(&other));
         Some(witness(sentence, &[one.signal, other.signal]))
     }
 
@@ -314,70 +295,6 @@ impl AtomicCommit {
     fn at(&self, signal: &Signal) -> &str {
         place(&signal.what).map_or("a client", |node| self.catalog.node(node))
     }
-}
-
-// The witness, checked again.
-
-fn opposed(cited: &[Found], is_pair: fn(NodeId, NodeId) -> bool) -> Result<(), String> {
-    let [(_, one), (_, other)] = cited else { return Err("two decisions are needed".to_owned()) };
-    let (
-        What::Stated(one_node, Fact::Decided(one_txn, one)),
-        What::Stated(other_node, Fact::Decided(other_txn, other)),
-    ) = (one.what, other.what)
-    else {
-        return Err("a cited event is not a decision".to_owned());
-    };
-    ensure(one_txn == other_txn, "the decisions are on different transactions")?;
-    ensure(one != other, "the decisions do not differ")?;
-    ensure(is_pair(one_node, other_node), "the decisions are of the wrong nodes")
-}
-
-fn unfounded(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
-    let facts: Vec<_> = cited.iter().map(|(position, signal)| (*position, signal.what)).collect();
-    match facts[..] {
-        [(position, What::Stated(_, Fact::RestsOn(txn, nodes)))] => {
-            let yes = |voter| {
-                let mut votes = stated(&signals[..position]);
-                votes.any(|(_, node, fact)| node == voter && fact == Fact::Voted(txn, Vote::Yes))
-            };
-            ensure(!nodes.iter().all(yes), "everyone had voted yes")
-        }
-        [(_, What::Stated(_, one)), (_, What::Stated(_, other))] => {
-            let (Fact::Voted(txn, _) | Fact::Decided(txn, _)) = one else {
-                return Err("neither a vote nor a decision".to_owned());
-            };
-            let pair = [Fact::Voted(txn, Vote::No), Fact::Decided(txn, Decision::Commit)];
-            ensure(pair == [one, other] || pair == [other, one], "not a no and a commit of one")
-        }
-        _ => Err("neither a commit alone nor a no and a commit".to_owned()),
-    }
-}
-
-fn aborted_for_nothing(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
-    let [(_, Signal { what: What::Stated(_, Fact::Decided(txn, Decision::Abort)), .. })] = cited
-    else {
-        return Err("the cited event is not an abort".to_owned());
-    };
-    ensure(evidence::undisturbed(signals), "a fault had an effect")?;
-    ensure(!was_stated(signals, Fact::Voted(*txn, Vote::No)), "somebody voted no")?;
-    ensure(!was_stated(signals, Fact::TimedOut(*txn)), "there was a time-out")
-}
-
-fn still_in_doubt(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
-    let [(position, Signal { what, .. })] = cited else {
-        return Err("one vote is needed".to_owned());
-    };
-    let (What::Stated(node, Fact::Voted(txn, Vote::Yes))
-    | What::Replayed(node, Fact::Voted(txn, Vote::Yes))) = *what
-    else {
-        return Err("the cited event is not a yes".to_owned());
-    };
-    ensure(evidence::settled(signals), "faults were never over")?;
-    ensure(evidence::is_up(signals, node), "the node is down")?;
-    let mut known = evidence::known(signals, node);
-    ensure(known.any(|(at, _)| at == *position), "the vote did not survive")?;
-    let decision = evidence::known_decision(signals, node, txn);
-    ensure(decision.is_none(), "the node has decided")
 }
 
 #[cfg(test)]

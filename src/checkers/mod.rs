@@ -138,8 +138,12 @@ pub struct CheckEntry {
     /// The properties it judges.
     pub properties: &'static [PropertyInfo],
     /// Builds it from a scenario's text, where it stands as `NoBlocking(limit: "1s")`.
-    pub build: fn(&str, &Named<'_>, &Arc<Catalog>) -> Result<Box<dyn Checker>, Vec<Diagnostic>>,
+    pub build: BuildCheck,
 }
+
+/// Builds a check from a scenario's text and the place of its settings in it.
+pub type BuildCheck =
+    fn(&str, &Named<'_>, &Arc<Catalog>) -> Result<Box<dyn Checker>, Vec<Diagnostic>>;
 
 /// What `explain` tells of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@
 //!                                     └─ else: "p1 waits for the decision on t3, …"
 //! ```
 //!
-//! Source: Alpern & Schneider 1985, liveness, made finite: the quiet tail is the "eventually". Every
-//! node says by itself what it waits for, so a stuck run names its knot. A node that is down when
-//! faults are over was left out of the repair on purpose and is not judged.
+//! Source: Alpern & Schneider 1985, liveness, made finite: the quiet tail is the "eventually".
+//! Every node says by itself what it waits for, so a stuck run names its knot. A node that is down
+//! when faults are over was left out of the repair on purpose and is not judged.
 //!
 //! Judging by "no event for a while" was rejected: heartbeats and retries go on in a livelock.
 //!

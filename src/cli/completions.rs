@@ -2,7 +2,7 @@
 //!
 //! Generated from the same definition as the help, so it cannot fall behind; nothing is installed.
 
-use super::exit::Code;
+use super::{Environment, exit::Code};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -13,8 +13,10 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn completions(arguments: &Arguments) -> Code {
+pub(super) fn completions(environment: &Environment<'_>, arguments: &Arguments) -> Code {
     let mut command = super::Arguments::command();
-    clap_complete::generate(arguments.shell, &mut command, "splitbrain", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command, "splitbrain", &mut script);
+    environment.print(&String::from_utf8_lossy(&script));
     Code::AsExpected
 }

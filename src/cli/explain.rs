@@ -40,24 +40,33 @@ pub(super) fn explain(environment: &Environment<'_>, arguments: &Arguments) -> e
 
 fn unknown(environment: &Environment<'_>, topic: &str) -> exit::Code {
     let topics = topics(environment);
-    let hint = suggest(topic, topics.iter().map(String::as_str))
-        .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-    let known = topics.join(" ");
-    environment.complain(&format!("error: nothing is called `{topic}`{hint}\ntopics: {known}\n"));
+    let words = topics.iter().flat_map(|(_, words)| words.iter().copied());
+    let hint =
+        suggest(topic, words).map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+    let lines: Vec<String> = topics
+        .iter()
+        .map(|(kind, words)| wrap(&format!("{kind}: {}", words.join(", ")), "  "))
+        .collect();
+    let known = lines.join("\n");
+    environment.complain(&format!("error: nothing is called `{topic}`{hint}\n{known}\n"));
     exit::Code::Usage
 }
 
-fn topics(environment: &Environment<'_>) -> Vec<String> {
+/// Every word that has a page, by kind.
+fn topics<'a>(environment: &Environment<'a>) -> [(&'static str, Vec<&'a str>); 7] {
     let registry = environment.registry;
-    let mut topics: Vec<String> = registry.protocols().map(|p| p.name().to_owned()).collect();
-    topics.extend(registry.checks().iter().map(|check| check.name.to_owned()));
     let properties = registry.checks().iter().flat_map(|check| check.properties);
-    topics.extend(properties.map(|property| property.name.to_owned()));
-    topics.extend(registry.workloads().iter().map(|workload| workload.name.to_owned()));
-    topics.extend(FAULTS.iter().map(|fault| fault.0.to_owned()));
     let steps = registry.protocols().flat_map(Runnable::steps);
-    topics.extend(steps.map(|step| step.name.to_owned()));
-    topics
+    let codes = MistakeCode::ALL.iter().map(|code| code.as_str());
+    [
+        ("protocols", registry.protocols().map(Runnable::name).collect()),
+        ("steps", steps.map(|step| step.name).collect()),
+        ("checks", registry.checks().iter().map(|check| check.name).collect()),
+        ("properties", properties.map(|property| property.name).collect()),
+        ("workloads", registry.workloads().iter().map(|workload| workload.name).collect()),
+        ("faults", FAULTS.iter().map(|fault| fault.0).collect()),
+        ("codes", std::iter::once("exit-codes").chain(codes).collect()),
+    ]
 }
 
 fn mistake(topic: &str) -> Option<String> {
@@ -93,20 +102,22 @@ fn step_lines(step: &StepInfo) -> String {
 }
 
 fn step(environment: &Environment<'_>, topic: &str) -> Option<String> {
-    for protocol in environment.registry.protocols() {
-        if let Some(step) = protocol.steps().iter().find(|step| same(step.name, topic)) {
-            let text = wrap(step.doc.trim(), "");
-            return Some(format!(
-                "{} (a step of {})\n\n{text}\n\nLeave it out with --set 'ablate=[\"{}\"]'; then \
-                 {} falls.\n",
-                step.name,
-                protocol.name(),
-                step.name,
-                step.guards
-            ));
-        }
-    }
-    None
+    let protocols = environment.registry.protocols();
+    let pages: Vec<String> = protocols
+        .flat_map(|protocol| protocol.steps().iter().map(move |step| (protocol.name(), step)))
+        .filter(|(_, step)| same(step.name, topic))
+        .map(|(protocol, step)| step_page(protocol, step))
+        .collect();
+    (!pages.is_empty()).then(|| pages.join("\n"))
+}
+
+fn step_page(protocol: &str, step: &StepInfo) -> String {
+    let StepInfo { name, guards, doc } = step;
+    let text = wrap(doc.trim(), "");
+    format!(
+        "{name} (a step of {protocol})\n\n{text}\n\n\
+         Leave it out with --set 'ablate=[\"{name}\"]'; then {guards} falls.\n"
+    )
 }
 
 fn check(environment: &Environment<'_>, topic: &str) -> Option<String> {
@@ -196,5 +207,5 @@ fn wrap(text: &str, indentation: &str) -> String {
 }
 
 fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }

@@ -68,8 +68,9 @@ impl Environment<'_> {
         }
         let mut loaded = Vec::new();
         let mut failed = 0;
+        let mut mistakes = Vec::new();
         for path in &files {
-            match self.load_one(path, sets) {
+            match self.load_one(path, sets, &mut mistakes) {
                 Ok(plan) => loaded.push(Loaded { path: path.clone(), plan }),
                 Err(code) => {
                     failed += 1;
@@ -78,6 +79,9 @@ impl Environment<'_> {
                     }
                 }
             }
+        }
+        if self.format == Format::Json && failed > 0 {
+            self.print(&format!("{}\n", serde_json::Value::from(mistakes)));
         }
         if failed > 0 {
             if files.len() > 1 {
@@ -88,7 +92,12 @@ impl Environment<'_> {
         Ok(loaded)
     }
 
-    fn load_one(&self, path: &Path, sets: &[(String, String)]) -> Result<Plan, Code> {
+    fn load_one(
+        &self,
+        path: &Path,
+        sets: &[(String, String)],
+        mistakes: &mut Vec<serde_json::Value>,
+    ) -> Result<Plan, Code> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| self.usage(&format!("failed to read {name}: {error}")))?;
@@ -98,7 +107,7 @@ impl Environment<'_> {
         };
         let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         load(self.registry, &stem, &edited).map_err(|error| {
-            self.show_mistakes(&name, &error);
+            self.show_mistakes(&name, &error, mistakes);
             Code::Usage
         })
     }
@@ -108,22 +117,21 @@ impl Environment<'_> {
         Code::Usage
     }
 
-    pub(super) fn show_mistakes(&self, name: &str, error: &LoadError) {
+    /// Shows mistakes at once, or keeps them for the one document of `--format json`.
+    fn show_mistakes(&self, name: &str, error: &LoadError, kept: &mut Vec<serde_json::Value>) {
+        let objects = error.mistakes.iter().map(|one| mistake_object(name, &error.text, one));
         match self.format {
             Format::Human => {
                 let source = Source { name, text: &error.text };
-                let shown = render(&error.mistakes, &source, self.stderr_colour());
+                let shown = render(&error.mistakes, &source, Self::stderr_colour());
                 self.complain(&format!("{shown}\n"));
             }
-            Format::Json | Format::Jsonl => {
-                for mistake in &error.mistakes {
-                    self.print(&format!("{}\n", mistake_object(name, &error.text, mistake)));
-                }
-            }
+            Format::Json => kept.extend(objects),
+            Format::Jsonl => objects.for_each(|object| self.print(&format!("{object}\n"))),
         }
     }
 
-    fn stderr_colour(&self) -> Colour {
+    fn stderr_colour() -> Colour {
         match AutoStream::choice(&std::io::stderr()) {
             anstream::ColorChoice::Never => Colour::Never,
             _ => Colour::Always,

@@ -1,6 +1,11 @@
 //! `list`: what there is to name in a scenario, and the scenarios themselves.
 //!
-//! Everything comes from the registry and from the files, so a list cannot be out of date.
+//! ```text
+//!   scenarios ◀─ files      protocols · workloads · checks ◀─ registry      mistakes ◀─ codes
+//! ```
+//!
+//! Everything comes from the registry and from the files, so a list cannot be out of date; a page
+//! of documentation kept by hand was rejected for that reason.
 
 use super::{Environment, Format, exit::Code, files::scenario_files};
 use crate::base::text::{diagnostic::Code as MistakeCode, source::Tree};
@@ -56,6 +61,7 @@ pub(super) fn list(environment: &Environment<'_>, arguments: &Arguments) -> Code
         }
     };
     if rows.is_empty() {
+        environment.complain(&format!("no scenario (*.ron) in {}\n", arguments.path.display()));
         return Code::NothingToRun;
     }
     show(environment, &rows);

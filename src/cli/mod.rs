@@ -93,11 +93,12 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),
         Command::New(arguments) => new::new(&environment, &arguments),
-        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Completions(arguments) => completions::completions(&environment, &arguments),
     };
     code.into()
 }
 
+#[expect(clippy::unused_self, reason = "all output goes through the environment")]
 impl Environment<'_> {
     fn choose_colour(&self) {
         let choice = match self.colour {

@@ -1,10 +1,18 @@
 //! `new`: writes a commented starter.
 //!
+//! ```text
+//!   protocol's name ──registry──▶ settings, steps ──▶ a scenario with everything else as comments
+//! ```
+//!
 //! The starter runs as it is; what can be added stands in it as comments. A file that exists is
 //! never written over.
 
 use super::{Environment, exit::Code};
-use crate::engine::runner::Runnable;
+use crate::{
+    base::text::diagnostic::suggest,
+    engine::runner::{Example, Runnable},
+    scenario::registry::Registry,
+};
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
 
@@ -31,14 +39,20 @@ pub(super) fn new(environment: &Environment<'_>, arguments: &Arguments) -> Code 
     let What::Scenario { path, protocol } = &arguments.what;
     let Some(known) = environment.registry.protocols().find(|p| p.name() == protocol) else {
         let names: Vec<&str> = environment.registry.protocols().map(Runnable::name).collect();
-        let message = format!("no protocol is called `{protocol}`; there is {}", names.join(", "));
+        let near = suggest(protocol, names.iter().copied())
+            .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+        let known = names.join(", ");
+        let message = format!("no protocol is called `{protocol}`{near}\nprotocols: {known}");
         return environment.usage(&message);
     };
-    match write(path, &starter(known)) {
+    match write(path, &starter(environment.registry, known)) {
         Ok(()) => {
             let path = path.display();
             environment.print(&format!("wrote {path}\nnext  splitbrain run {path}\n"));
             Code::AsExpected
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            environment.usage(&format!("{} exists and is left as it is", path.display()))
         }
         Err(error) => environment.usage(&format!("failed to write {}: {error}", path.display())),
     }
@@ -52,25 +66,34 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::File::create_new(path)?.write_all(text.as_bytes())
 }
 
-fn starter(protocol: &dyn Runnable) -> String {
+/// A property that one of these checks judges.
+fn first_property(registry: &Registry, checks: &str) -> &'static str {
+    let listed = |name: &str| checks.split([',', '(', ' ']).any(|word| word == name);
+    let entry = registry.checks().iter().find(|entry| listed(entry.name));
+    entry.and_then(|entry| entry.properties.first()).map_or("progress", |property| property.name)
+}
+
+fn starter(registry: &Registry, protocol: &dyn Runnable) -> String {
     let name = protocol.name();
+    let Example { workload, checks } = protocol.example();
+    let property = first_property(registry, checks);
     let step = protocol.steps().first().map_or("Step", |step| step.name);
     let settings: String =
-        protocol.default_settings().lines().map(|line| format!("    //   {line}\n")).collect();
+        protocol.default_settings().lines().flat_map(|line| ["    //   ", line, "\n"]).collect();
     format!(
         r#"// What this scenario shows, in a sentence or two, and where the story comes from.
 Scenario(
     title: "{name}: a first run",
-    // Settings and their defaults, as Rust prints them:
+    // Its settings and their defaults:
 {settings}    protocol: {name}(),
     network: (latency: Uniform("1ms", "3ms"), loss: "0.1%"),
-    workload: Transfers(clients: 1, rate: "20/s", accounts: 10, until: "2s"),
+    workload: {workload},
     faults: [
         // (id: "crash", when: Before(event: Step("{step}"), nth: 1), do: Crash(node: Actor, down: "1s")),
-        // (id: "cut", when: Times(count: (0, 2), within: ("0s", "2s")), do: Cut(groups: [Nodes(["p1"]), Rest], for: "500ms")),
+        // (id: "pauses", when: Times(count: (0, 2), within: ("0s", "2s")), do: Pause(node: Any, for: "50ms..500ms")),
     ],
-    checks: [AtomicCommit, Conservation],
-    // expect: Violates("no_blocking"),
+    checks: [{checks}],
+    // expect: Violates("{property}"),
     run: (for: "5s", quiet_tail: "2s"),
 )
 "#

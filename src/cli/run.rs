@@ -20,7 +20,7 @@ use crate::{
         trace::{ENGINE_EPOCH, Recording},
     },
     report::{
-        json,
+        charts, json,
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
@@ -248,7 +248,15 @@ impl Teller<'_> {
             return Ok(Vec::new());
         }
         let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
-        let files = [("space_time.svg", space_time(run, SpaceTimeOptions::default()))];
+        let latency = charts::latency(run);
+        let doubt = charts::in_doubt(run);
+        let files = [
+            ("space_time.svg", space_time(run, SpaceTimeOptions::default())),
+            ("latency.svg", latency.svg),
+            ("latency.csv", latency.csv),
+            ("in_doubt.svg", doubt.svg),
+            ("in_doubt.csv", doubt.csv),
+        ];
         write_all(&folder, &files)
     }
 }
@@ -280,8 +288,9 @@ fn verdict(run: &Run) -> &'static str {
 fn expectation(expected: &str, met: &Met) -> Expected {
     match met {
         Met::Yes => Expected { text: format!("{expected}, as the scenario says"), met: true },
-        Met::No(why) => Expected { text: format!("{expected}, but {why}"), met: false },
-        Met::Undecided(why) => Expected { text: format!("{expected}, but {why}"), met: false },
+        Met::No(why) | Met::Undecided(why) => {
+            Expected { text: format!("{expected}, but {why}"), met: false }
+        }
     }
 }
 
@@ -310,7 +319,7 @@ fn caught<T>(function: impl FnOnce() -> T) -> Result<T, String> {
 fn verify(plan: &Plan, runner: &mut Runner<'_>, run: &Run) -> Result<(), String> {
     let prefixes = runner.simulation().trace().prefixes().to_vec();
     let stride = runner.simulation().trace().stride();
-    let mut check = |runner: &mut Runner<'_>, how: &str| {
+    let check = |runner: &mut Runner<'_>, how: &str| {
         let (hash, judgements) = runner.judge(run.seed);
         if hash == run.hash && judgements == run.judgements {
             return Ok(());

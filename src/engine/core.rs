@@ -10,6 +10,8 @@
 //! `effects.rs`, what faults do in `inject.rs`, what clients do in `asking.rs`; here are the data,
 //! the slab and the reset.
 //!
+//! This file is long because the data of a world are told in one place.
+//!
 //! In steady state nothing is allocated per event: slots, inboxes, timers and logs are cleared and
 //! kept. One struct per concern was tried in the mind and rejected: the borrow of the slab and of
 //! one cell at a time would turn into a dozen parameters.

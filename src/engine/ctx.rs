@@ -164,7 +164,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         if self.mode == Mode::Behind || self.live() {
             match self.core.force(self.me, index, record.into()) {
                 After::Waits(upto, label) => {
-                    self.wait_for(Forced { upto, step: index, label }, wait)
+                    self.wait_for(Forced { upto, step: index, label }, wait);
                 }
                 After::GoesOn | After::Crashes => self.mode = Mode::Dead,
             }
@@ -322,18 +322,17 @@ impl<'a, P: Protocol> Ctx<'a, P> {
             Mode::Dead => core.die(me),
             Mode::Live => core.end_handler(me),
             Mode::Behind => {} // A doom may belong to the handler that is still parked.
-            Mode::Parked => match force {
-                Some(Forced { upto, step, label }) => {
+            Mode::Parked => {
+                if let Some(Forced { upto, step, label }) = force {
                     cell.parked.push_back(Parked { upto, effects: parked, step, label });
                     if waits == Wait::Node {
                         cell.busy |= FORCING;
                     }
-                }
-                None => {
+                } else {
                     let behind = cell.parked.back_mut();
                     behind.expect("effects park only behind an unfinished force").effects += parked;
                 }
-            },
+            }
         }
     }
 }

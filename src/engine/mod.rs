@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   protocol ── what an author writes          ctx ── what a handler may ask for
-//!   world ── the loop    core ── the data      effects · inject · asking ── what happens to it
+//!   world ── the loop    core ── the data      identity ── its digest
+//!   effects · inject · chance · asking         what happens to the data
 //!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
 //!   bench ── one handler at a time, for unit tests
@@ -32,8 +33,10 @@ pub mod signal;
 pub mod world;
 
 mod asking;
+mod chance;
 mod core;
 mod effects;
+mod identity;
 mod inject;
 mod log;
 

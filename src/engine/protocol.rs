@@ -25,6 +25,10 @@ pub trait Protocol: Clone + Serialize + Sized + 'static {
     const NAME: &'static str;
     /// One line for `list protocols`.
     const SUMMARY: &'static str;
+    /// A workload it understands, as a scenario writes it; `new scenario` starts with it.
+    const EXAMPLE_WORKLOAD: &'static str = r#"Appends(rate: "20/s", until: "2s")"#;
+    /// Checks that judge what it promises, as a scenario lists them.
+    const EXAMPLE_CHECKS: &'static str = "Progress";
 
     /// Its settings, read from the scenario: `TwoPhaseCommit(participants: 3)`.
     type Config: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static;

@@ -37,8 +37,10 @@ pub trait Runnable: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Its load-bearing steps.
     fn steps(&self) -> &'static [StepInfo];
-    /// Its settings with their defaults, as Rust prints them.
+    /// Its settings with their defaults, as a scenario writes them.
     fn default_settings(&self) -> String;
+    /// What the first scenario of an author would ask of it.
+    fn example(&self) -> Example;
     /// Reads its settings from a scenario's text, where they stand as
     /// `TwoPhaseCommit(participants: 3)`.
     ///
@@ -49,6 +51,15 @@ pub trait Runnable: Send + Sync {
         text: &str,
         settings: &Named<'_>,
     ) -> Result<Box<dyn Configured>, Vec<Diagnostic>>;
+}
+
+/// A workload and checks that fit a protocol, as scenarios write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The value of `workload`.
+    pub workload: &'static str,
+    /// What stands between the brackets of `checks`.
+    pub checks: &'static str,
 }
 
 /// A protocol with its settings.
@@ -242,7 +253,13 @@ impl<P: Protocol> Runnable for Of<P> {
         P::Step::ALL
     }
     fn default_settings(&self) -> String {
-        format!("{:#?}", P::Config::default())
+        // What `Debug` prints differs from RON in its braces and in the name of the type.
+        let settings = format!("{:#?}", P::Config::default());
+        let settings = settings.replace(" {", "(").replace('}', ")");
+        format!("{}{}", P::NAME, settings.find('(').map_or("()", |open| &settings[open..]))
+    }
+    fn example(&self) -> Example {
+        Example { workload: P::EXAMPLE_WORKLOAD, checks: P::EXAMPLE_CHECKS }
     }
     fn configure(
         &self,

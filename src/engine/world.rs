@@ -14,6 +14,8 @@
 //! protocol code through every order. Generic driver loops over trait objects were rejected: what
 //! knows `P::Message` is generic, what does not is not.
 //!
+//! This file is long because the loop and all that it hands events to are one story.
+//!
 //! Limits: a run ends at its end, when nothing is pending, or after a fixed number of events,
 //! which is reported as such.
 
@@ -31,7 +33,7 @@ use super::{
     trace::{Kind, Recording},
 };
 use crate::base::{
-    digest::{Fold, digest},
+    digest::digest,
     draws::{Purpose, below, name_word},
     ids::{Lsn, NodeId, NodeSet, OpId, Seed, Topic},
     queue::Class,
@@ -57,7 +59,7 @@ impl Judge for () {
 #[derive(Clone, Debug)]
 pub struct World<P: Protocol> {
     config: Arc<P::Config>,
-    states: Vec<P>,
+    pub(super) states: Vec<P>,
     pub(super) core: Core<P>,
     /// Whether some rule cuts handlers effect by effect.
     cuts_effects: bool,
@@ -155,27 +157,6 @@ impl<P: Protocol> World<P> {
     /// The state of a node, for looking at.
     pub fn state(&self, node: NodeId) -> &P {
         &self.states[usize::from(node.0)]
-    }
-
-    /// What this world is: states, logs, waiting effects, and pending events as a multiset.
-    /// Nothing positional enters: no event numbers, times, slots or draws.
-    pub fn digest(&self) -> u128 {
-        let mut fold = Fold::NEW;
-        for (state, cell) in self.states.iter().zip(&self.core.cells) {
-            fold.word(u64::from(cell.busy));
-            if !cell.is_down() {
-                fold.word(digest(state).fold.short());
-            }
-            fold.word(u64::from(cell.log.durable().0));
-            cell.log.entries().for_each(|(_, entry)| fold.word(digest(&entry.record).fold.short()));
-            cell.parked.iter().for_each(|parked| fold.word(digest(parked).fold.short()));
-            cell.held.iter().for_each(|effect| fold.word(digest(effect).fold.short()));
-        }
-        let pending = self.core.pending().map(pending_digest::<P>);
-        let sum = pending.fold(0_u128, u128::wrapping_add);
-        fold.word(sum as u64);
-        fold.word((sum >> 64) as u64);
-        fold.end()
     }
 
     fn dispatch(&mut self, waiting: WaitingOf<P>) {
@@ -486,7 +467,7 @@ impl<P: Protocol> World<P> {
         if watched && !self.survives(Moment::Before, place) {
             return;
         }
-        self.with(node, [0, 4], |state, ctx| state.on_boot(ctx));
+        self.with(node, [0, 4], super::protocol::Protocol::on_boot);
         if watched && !self.core.cell(node).is_down() {
             self.survives(Moment::After, place);
         }
@@ -538,35 +519,4 @@ impl<P: Protocol> World<P> {
         }
         core
     }
-}
-
-/// One pending event, without anything positional.
-fn pending_digest<P: Protocol>(event: &super::core::EventOf<P>) -> u128 {
-    let mut fold = Fold::NEW;
-    match event {
-        Event::Deliver(envelope) => {
-            fold.word(1 << 32 | u64::from(envelope.from.0) << 16 | u64::from(envelope.to.0));
-            fold.word(envelope.digest);
-        }
-        Event::Timer { node, timer } => {
-            fold.word(2 << 32 | u64::from(node.0));
-            fold.word(digest(timer).fold.short());
-        }
-        Event::Durable { node, upto, .. } => {
-            fold.word(3 << 32 | u64::from(node.0));
-            fold.word(u64::from(upto.0));
-        }
-        Event::Request { op, node } => {
-            fold.word(4 << 32 | u64::from(node.0));
-            fold.word(u64::from(op.0));
-        }
-        Event::Answer { op, answer, .. } => {
-            fold.word(5 << 32 | u64::from(op.0));
-            fold.word(digest(answer).fold.short());
-        }
-        Event::Boot { node, .. } => fold.word(6 << 32 | u64::from(node.0)),
-        Event::Served { node, .. } => fold.word(7 << 32 | u64::from(node.0)),
-        _ => return 0, // The rest belongs to the scenario, not to the system.
-    }
-    fold.end()
 }

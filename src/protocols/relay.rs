@@ -168,6 +168,8 @@ pub struct Consumer {
 impl Protocol for Relay {
     const NAME: &'static str = "Relay";
     const SUMMARY: &'static str = "items go through a broker and take effect exactly once";
+    const EXAMPLE_WORKLOAD: &'static str = r#"Appends(clients: 1, rate: "20/s", until: "2s")"#;
+    const EXAMPLE_CHECKS: &'static str = "Delivery, Progress";
 
     type Config = Config;
     type Message = Message;

@@ -32,14 +32,12 @@
 //! and nobody acknowledges or forgets, is `begin: ResourceManager`.
 //!
 //! This file is long because a pattern is one file; it reads in the order in which the protocol
-//! runs. Limits: locks are not waited for (a conflict is a No), prepares go out in parallel.
+//! runs, and only the settings stand apart. Limits: locks are not waited for (a conflict is a No), prepares go out in parallel.
 
 use crate::{
     base::{
         ids::{NodeId, NodeSet, OpId, Topic, TxnId},
-        quantity::Probability,
         table::Table,
-        time::Duration,
     },
     engine::{
         ctx,
@@ -49,6 +47,12 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use settings::{Begin, COORDINATOR, Presumption, ReadOnlyVotes, Refuse, Termination};
+
+pub use settings::Config;
+
+/// Who takes part, what is presumed, who is patient how long.
+pub mod settings;
 
 /// One variant per arrow in the diagram; then what repairs a lost `Decide`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,169 +198,6 @@ pub enum Presume {
     Commit,
 }
 
-/// Settings of the protocol.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// How many participants: `p1`, `p2`, …
-    pub participants: u16,
-    /// The presumption.
-    pub presume: Presumption,
-    /// Who takes part in a transaction.
-    pub enlist: Enlist,
-    /// Whether who changed nothing may leave after phase 1 (never when nothing is presumed).
-    pub read_only_votes: ReadOnlyVotes,
-    /// Whom a participant in doubt asks.
-    pub termination: Termination,
-    /// Who begins a transaction.
-    pub begin: Begin,
-    /// Who votes No without a reason of its own.
-    pub refuse: Refuse,
-    /// What every account holds at first.
-    pub opening_balance: i64,
-    /// How long the coordinator waits for votes.
-    pub vote_deadline: Duration,
-    /// How long it waits for acknowledgements before it sends the decision again.
-    pub resend_interval: Duration,
-    /// How long a participant stays in doubt before it asks (again).
-    pub inquiry_interval: Duration,
-}
-
-/// Which presumption transactions use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Presumption {
-    /// None: the basic protocol.
-    Nothing,
-    /// Presumed abort.
-    Abort,
-    /// Presumed commit.
-    Commit,
-    /// Each transaction draws one of the three.
-    Mixed,
-}
-
-/// Who takes part in a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Enlist {
-    /// Those who keep the accounts.
-    Owners,
-    /// Everyone.
-    All,
-}
-
-/// Whether a participant that changed nothing may leave after phase 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum ReadOnlyVotes {
-    /// It may.
-    On,
-    /// It goes through phase 2 like the others.
-    Off,
-}
-
-/// Whom a participant in doubt asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Termination {
-    /// The coordinator.
-    Coordinator,
-    /// The other participants as well.
-    Cooperative,
-}
-
-/// Who begins a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Begin {
-    /// A node of its own, which clients ask.
-    Coordinator,
-    /// The first participant, which has promised by then; nobody acknowledges or forgets
-    /// (Gray & Lamport 2006, section 3).
-    ResourceManager {
-        /// Where the coordinator runs.
-        coordinator: Seat,
-    },
-}
-
-/// Where the coordinator of a resource manager runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Seat {
-    /// On a node of its own.
-    Apart,
-    /// On the node that begins.
-    CoLocated,
-}
-
-/// Who votes No without a reason of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Refuse {
-    /// Nobody.
-    Never,
-    /// Anyone, so likely per vote.
-    Chance(Probability),
-    /// These participants, always.
-    Always(Vec<String>),
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            participants: 3,
-            presume: Presumption::Abort,
-            enlist: Enlist::Owners,
-            read_only_votes: ReadOnlyVotes::On,
-            termination: Termination::Coordinator,
-            begin: Begin::Coordinator,
-            refuse: Refuse::Never,
-            opening_balance: 100,
-            vote_deadline: Duration::from_millis(100),
-            resend_interval: Duration::from_millis(50),
-            inquiry_interval: Duration::from_millis(50),
-        }
-    }
-}
-
-impl Config {
-    fn is_co_located(&self) -> bool {
-        self.begin == Begin::ResourceManager { coordinator: Seat::CoLocated }
-    }
-
-    fn coordinator(&self) -> NodeId {
-        NodeId(0)
-    }
-
-    fn participant(&self, place: u16) -> NodeId {
-        NodeId(place + u16::from(!self.is_co_located()))
-    }
-
-    fn owner(&self, account: u32) -> NodeId {
-        self.participant((account % u32::from(self.participants)) as u16)
-    }
-
-    fn cohort(&self, operation: Operation) -> NodeSet {
-        match operation {
-            Operation::Transfer { from, to, .. } if self.enlist == Enlist::Owners => {
-                NodeSet::of(self.owner(from)).with(self.owner(to))
-            }
-            _ => (0..self.participants).map(|place| self.participant(place)).collect(),
-        }
-    }
-
-    /// Whether a decision is acknowledged, and remembered until it is.
-    fn wants_ack(&self, presume: Presume, decision: Decision) -> bool {
-        let presumed = match presume {
-            Presume::Nothing => None,
-            Presume::Abort => Some(Decision::Abort),
-            Presume::Commit => Some(Decision::Commit),
-        };
-        self.begin == Begin::Coordinator && presumed != Some(decision)
-    }
-}
-
 type Ctx<'a> = ctx::Ctx<'a, TwoPhaseCommit>;
 
 /// One node: coordinator, participant, or (co-located) both.
@@ -393,6 +234,9 @@ impl Ballot {
 impl Protocol for TwoPhaseCommit {
     const NAME: &'static str = "TwoPhaseCommit";
     const SUMMARY: &'static str = "atomic commit by one coordinator; blocks while it is down";
+    const EXAMPLE_WORKLOAD: &'static str =
+        r#"Transfers(clients: 1, rate: "20/s", accounts: 10, until: "2s")"#;
+    const EXAMPLE_CHECKS: &'static str = "AtomicCommit, Conservation";
     type Config = Config;
     type Message = Message;
     type Record = Record;
@@ -450,14 +294,14 @@ impl Protocol for TwoPhaseCommit {
         if !self.in_doubt.is_empty() && ctx.step(Step::RestoreLocks) {
             self.restore_locks();
         }
-        for (txn, cohort) in self.collecting.clone().iter() {
+        for (txn, cohort) in &self.collecting.clone() {
             self.abort_collecting(*txn, *cohort, ctx);
         }
-        for (txn, verdict) in self.decided.clone().iter() {
+        for (txn, verdict) in &self.decided.clone() {
             self.missing_acks.insert(*txn, verdict.inform);
             self.resend(*txn, ctx);
         }
-        for (txn, _) in self.in_doubt.clone().iter() {
+        for (txn, _) in &self.in_doubt.clone() {
             self.inquire(*txn, ctx);
         }
     }
@@ -467,38 +311,11 @@ impl Protocol for TwoPhaseCommit {
     }
 
     fn topology(config: &Config) -> Vec<Placement> {
-        let by_client = config.begin == Begin::Coordinator;
-        let coordinator = Placement::new("c", "coordinator");
-        let coordinator = if by_client { coordinator.serving_clients() } else { coordinator };
-        let participants = (1..=config.participants).map(|place| {
-            let node = Placement::new(format!("p{place}"), "participant");
-            if place == 1 && !by_client { node.serving_clients() } else { node }
-        });
-        let coordinator = (!config.is_co_located()).then_some(coordinator);
-        coordinator.into_iter().chain(participants).collect()
+        config.topology()
     }
 
     fn validate(config: &Config) -> Vec<BadSetting> {
-        let mut bad = Vec::new();
-        let mut say = |field, reason: String| bad.push(BadSetting { field, reason });
-        if !(1..=60).contains(&config.participants) {
-            let given = config.participants;
-            say("participants", format!("there can be 1 to 60 participants, not {given}"));
-        }
-        if config.termination == Termination::Cooperative
-            && config.read_only_votes == ReadOnlyVotes::On
-        {
-            let reason = "a read-only vote leaves no trace, and whoever is asked later would take \
-                          it for a refusal: write `read_only_votes: Off`";
-            say("termination", reason.to_owned());
-        }
-        if let Refuse::Always(names) = &config.refuse {
-            let known = |name: &String| (1..=config.participants).any(|p| *name == format!("p{p}"));
-            for name in names.iter().filter(|name| !known(name)) {
-                say("refuse", format!("no participant is called `{name}`"));
-            }
-        }
-        bad
+        config.validate()
     }
 
     fn facts(record: &Record, facts: &mut Facts) {
@@ -704,7 +521,7 @@ impl TwoPhaseCommit {
             // I never promised; should `Prepare` still come, I must not.
             self.apply(ctx.force(Step::ForceOutcome, Record::Outcome(txn, decision)));
         }
-        ctx.send(ctx.config().coordinator(), Message::Ack(txn));
+        ctx.send(COORDINATOR, Message::Ack(txn));
     }
 
     fn learn(&mut self, txn: TxnId, decision: Decision, ctx: &mut Ctx<'_>) {
@@ -714,7 +531,7 @@ impl TwoPhaseCommit {
         ctx.cancel_timer(Timer::Inquire(txn));
         if config.wants_ack(promise.presume, decision) {
             self.apply(ctx.force(Step::ForceOutcome, outcome));
-            ctx.send(config.coordinator(), Message::Ack(txn));
+            ctx.send(COORDINATOR, Message::Ack(txn));
         } else {
             self.apply(ctx.write(outcome));
         }
@@ -754,7 +571,7 @@ impl TwoPhaseCommit {
             return self.learn(txn, Decision::Abort, ctx);
         }
         let config = ctx.config();
-        ctx.send(config.coordinator(), Message::Inquire(txn, promise.presume));
+        ctx.send(COORDINATOR, Message::Inquire(txn, promise.presume));
         if config.termination == Termination::Cooperative {
             let others = promise.cohort.minus(NodeSet::of(ctx.me()));
             ctx.broadcast(others, &Message::AskCohort(txn, promise.presume));
@@ -802,7 +619,7 @@ impl TwoPhaseCommit {
         }
         let cohort = ctx.config().cohort(operation);
         self.promise(Proposal { txn, operation, presume: Presume::Abort, cohort }, ctx);
-        ctx.send(ctx.config().coordinator(), Message::Begin(txn, operation));
+        ctx.send(COORDINATOR, Message::Begin(txn, operation));
     }
 }
 
@@ -845,7 +662,7 @@ impl TwoPhaseCommit {
     }
 
     fn restore_locks(&mut self) {
-        for (_, promise) in self.in_doubt.clone().iter() {
+        for (_, promise) in &self.in_doubt.clone() {
             self.lock(promise);
         }
     }
@@ -910,5 +727,142 @@ fn answer(decision: Decision) -> Answer {
     match decision {
         Decision::Commit => Answer::Done,
         Decision::Abort => Answer::NotDone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::bench::{Bench, Listed, Told};
+
+    type Effect = Told<TwoPhaseCommit>;
+
+    const T1: TxnId = TxnId(1);
+    const TRANSFER: Operation = Operation::Transfer { from: 0, to: 1, amount: 5 };
+
+    fn bench() -> Bench<TwoPhaseCommit> {
+        Bench::new(Config::default())
+    }
+
+    fn proposal(presume: Presume) -> Proposal {
+        let cohort = NodeSet::of(NodeId(1)).with(NodeId(2));
+        Proposal { txn: T1, operation: TRANSFER, presume, cohort }
+    }
+
+    /// The promise of p1, which keeps account 0.
+    fn promise(presume: Presume) -> Promise {
+        let change = Change { account: 0, before: 100, after: 95 };
+        let Proposal { txn, cohort, .. } = proposal(presume);
+        Promise { txn, presume, cohort, writes: [Some(change), None] }
+    }
+
+    /// What a crash can come between: records, messages and answers, without timers and marks.
+    fn visible(effects: Vec<Effect>) -> Vec<Effect> {
+        let hidden = |effect: &Effect| {
+            matches!(effect, Listed::Mark(_) | Listed::SetTimer(..) | Listed::CancelTimer(_))
+        };
+        effects.into_iter().filter(|effect| !hidden(effect)).collect()
+    }
+
+    fn to(node: &str, message: Message) -> Effect {
+        Listed::Send(node.to_owned(), message)
+    }
+
+    #[test]
+    fn a_promise_is_forced_before_the_yes_leaves() {
+        let effects = bench().message("p1", "c", Message::Prepare(proposal(Presume::Abort)));
+        let forced = Listed::Force("ForcePromise", Record::Prepared(promise(Presume::Abort)));
+        assert_eq!(visible(effects), [forced, to("c", Message::Yes(T1))]);
+    }
+
+    #[test]
+    fn a_decision_is_forced_before_anyone_hears_of_it() {
+        let mut bench = bench();
+        bench.request("c", OpId(1), TRANSFER);
+        assert_eq!(visible(bench.message("c", "p1", Message::Yes(T1))), []);
+        let effects = visible(bench.message("c", "p2", Message::Yes(T1)));
+        assert!(matches!(effects[0], Listed::Force("ForceDecision", Record::Decided(_))));
+        let decide = Message::Decide(T1, Decision::Commit, Presume::Abort);
+        let told =
+            [Listed::Reply(OpId(1), Answer::Done), to("p1", decide.clone()), to("p2", decide)];
+        assert_eq!(effects[1..], told);
+    }
+
+    #[test]
+    fn presumed_commit_logs_whom_it_asks_before_it_asks() {
+        let mut bench = Bench::<TwoPhaseCommit>::new(Config {
+            presume: Presumption::Commit,
+            ..Config::default()
+        });
+        let effects = visible(bench.request("c", OpId(1), TRANSFER));
+        assert!(matches!(effects[0], Listed::Force("ForceCollecting", Record::Collecting(..))));
+        assert_eq!(effects.len(), 3, "{effects:?}");
+    }
+
+    #[test]
+    fn the_outcome_is_forced_before_the_acknowledgement() {
+        let mut bench = bench();
+        bench.apply("p1", [Record::Prepared(promise(Presume::Abort))]);
+        let decide = Message::Decide(T1, Decision::Commit, Presume::Abort);
+        let forced = Listed::Force("ForceOutcome", Record::Outcome(T1, Decision::Commit));
+        let effects = visible(bench.message("p1", "c", decide));
+        assert_eq!(effects, [forced, to("c", Message::Ack(T1))]);
+        assert_eq!(bench.state("p1").balances.get(&0), Some(&95));
+    }
+
+    #[test]
+    fn an_abort_that_is_presumed_costs_no_force_and_no_acknowledgement() {
+        let mut bench = bench();
+        bench.apply("p1", [Record::Prepared(promise(Presume::Abort))]);
+        let decide = Message::Decide(T1, Decision::Abort, Presume::Abort);
+        let written = Listed::Write(Record::Outcome(T1, Decision::Abort));
+        assert_eq!(visible(bench.message("p1", "c", decide)), [written]);
+    }
+
+    #[test]
+    fn a_coordinator_answers_what_is_presumed_of_what_it_has_forgotten() {
+        for (presume, decision) in [
+            (Presume::Nothing, Decision::Abort),
+            (Presume::Abort, Decision::Abort),
+            (Presume::Commit, Decision::Commit),
+        ] {
+            let effects = bench().message("c", "p1", Message::Inquire(T1, presume));
+            assert_eq!(effects, [to("p1", Message::Decide(T1, decision, presume))]);
+        }
+    }
+
+    #[test]
+    fn a_coordinator_that_still_collects_votes_does_not_answer() {
+        let mut bench = bench();
+        bench.request("c", OpId(1), TRANSFER);
+        let inquire = Message::Inquire(T1, Presume::Abort);
+        assert_eq!(visible(bench.message("c", "p1", inquire.clone())), []);
+        bench.ablate(Step::WaitToAnswer);
+        assert_eq!(visible(bench.message("c", "p1", inquire)).len(), 1);
+    }
+
+    #[test]
+    fn a_participant_that_boots_in_doubt_takes_its_locks_and_asks() {
+        let mut bench = bench();
+        bench.apply("p1", [Record::Prepared(promise(Presume::Abort))]);
+        let effects = visible(bench.boot("p1"));
+        assert_eq!(effects, [to("c", Message::Inquire(T1, Presume::Abort))]);
+        assert_eq!(bench.state("p1").locks.get(&0), Some(&T1));
+    }
+
+    #[test]
+    fn a_late_prepare_meets_the_refusal_that_was_given_before() {
+        let mut bench = bench();
+        bench.apply("p1", [Record::Refused(T1)]);
+        let effects = bench.message("p1", "c", Message::Prepare(proposal(Presume::Abort)));
+        assert_eq!(effects, [to("c", Message::No(T1))]);
+    }
+
+    #[test]
+    fn who_has_not_voted_aborts_durably_before_it_tells_the_cohort() {
+        let effects = visible(bench().message("p1", "p2", Message::AskCohort(T1, Presume::Abort)));
+        let forced = Listed::Force("ForceOutcome", Record::Refused(T1));
+        let decide = Message::Decide(T1, Decision::Abort, Presume::Abort);
+        assert_eq!(effects, [forced, to("p2", decide)]);
     }
 }

@@ -382,9 +382,9 @@ fn judgements(run: &Run) -> Vec<Judgement> {
             node: Some(NodeId(node)),
             says: says.to_owned(),
         };
-        let sentence = "p1 was in doubt about t0 for 5.0s (limit 1s)".to_owned();
+        let sentence = "p1 was in doubt about t1 for 5.0s (limit 1s)".to_owned();
         let citations =
-            vec![cite(vote, 1, "voted yes on t0"), cite(crash, 0, "crashed before deciding")];
+            vec![cite(vote, 1, "voted yes on t1"), cite(crash, 0, "crashed before deciding")];
         let verdict = Verdict::Violated(Witness { sentence, citations });
         let note = String::new();
         judged.push(Judgement { property: "no_blocking", verdict, exercised: 3, note });
@@ -448,23 +448,4 @@ fn fixed(span: &str) -> Sampler {
 fn uniform(least: &str, most: &str) -> Sampler {
     let span = |text: &str| text.parse().expect("the fixture states sound spans");
     Law::Uniform(span(least), span(most)).compile().expect("an ordered law compiles")
-}
-#[test]
-fn look() {
-    use super::space_time::*;
-    std::fs::write(
-        "/tmp/look/a.svg",
-        space_time(&Sketch::coordinator_crash().run(42), SpaceTimeOptions::default()),
-    )
-    .unwrap();
-    std::fs::write(
-        "/tmp/look/b.svg",
-        space_time(&Sketch::busy().run(7), SpaceTimeOptions { rows_max: 120, focus: None }),
-    )
-    .unwrap();
-    std::fs::write(
-        "/tmp/look/h.svg",
-        space_time(&hostile(), SpaceTimeOptions { rows_max: 40, focus: None }),
-    )
-    .unwrap();
 }

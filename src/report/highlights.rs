@@ -183,8 +183,8 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "p1 p2 p3 in doubt about t0 for 5.5s",
-                "c crashed while it was forcing Decided(t0, Commit)",
+                "p1 p2 p3 in doubt about t1 for 5.5s",
+                "c crashed while it was forcing Decided(t1, Commit)",
                 "faults are over, the core is repaired",
             ]
         );

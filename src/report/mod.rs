@@ -1,18 +1,41 @@
 //! Reports: a finished run as text, pictures and data, for people and for programs.
-#[cfg(test)]
-mod fixture;
-/// t
-pub mod highlights;
-/// t
-pub mod json;
-mod rounds;
-/// t
+//!
+//! ```text
+//!             ┌─▶ screen ◀─ highlights     one run on one screen
+//!   Run ──────┼─▶ timeline                 every event, a line each
+//!   (words,   ├─▶ space_time               every event, a picture
+//!    spans)   ├─▶ charts                   latency, time in doubt
+//!             └─▶ json                     one object for programs
+//! ```
+//!
+//! Every report reads a [`Run`](crate::scenario::run::Run) and returns a `String`; who asked
+//! decides where it goes, so nothing here touches files, clocks or the environment, and equal runs
+//! give equal bytes. Floats live here and nowhere else. A common document model behind text and
+//! pictures was rejected: what they share is the words for an event and the spans of a state.
+
+/// What happened in one run, and is it bad: for a person.
 pub mod screen;
-/// t
+
+/// The few lines that tell a run at a glance.
+pub mod highlights;
+
+/// Every event, a line each.
+pub mod timeline;
+
+/// Every event, a picture.
 pub mod space_time;
+
+/// Latency and time in doubt, with their tables.
+pub mod charts;
+
+/// One object for programs.
+pub mod json;
+
+mod rounds;
 mod spans;
 mod svg;
 mod text;
-/// t
-pub mod timeline;
 mod words;
+
+#[cfg(test)]
+mod fixture;

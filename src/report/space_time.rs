@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!          client1    c      p1      p2            layout   rows, columns, the scale of time
-//!    0.05s    ▮───────▶○                           arrows   messages and their labels
+//!    0.05s    ▮───────▶○                           arrows   messages      labels   words, apart
 //!    0.06s    ▮        ●───────▶○                  shapes   what happens at one node
 //!             ▮        ✖╲       ▨                  sheet    light and dark
 //! ```
@@ -15,6 +15,7 @@
 //! Limits: a window of so many rows, around what is violated; the picture says what it leaves out.
 
 mod arrows;
+mod labels;
 mod layout;
 mod shapes;
 mod sheet;
@@ -31,16 +32,16 @@ use crate::{
     engine::operations::Ending,
     scenario::run::Run,
 };
-use arrows::{LETTER, Taken};
+use labels::{LETTER, Labels};
 use layout::{Layout, TOP};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// What of a run is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpaceTimeOptions {
     /// How many rows at most.
     pub rows_max: usize,
-    /// The event that must be seen; `None` for the last that a violation cites.
+    /// The event that must be seen; `None` for the first that a violation cites.
     pub focus: Option<EventId>,
 }
 
@@ -62,20 +63,19 @@ pub fn space_time(run: &Run, options: SpaceTimeOptions) -> String {
     svg.raw(sheet::HATCH);
     svg.rect("ground", point(0.0, 0.0), size, 0.0);
     svg.break_line();
-    let mut picture =
-        Picture { svg, run, words, layout, cited: cited(run), taken: Taken::default() };
+    let mut picture = Picture { svg, run, words, layout, cited: cited(run) };
     picture.draw();
     picture.svg.close()
 }
 
 const MARGIN_RIGHT: f64 = 190.0;
 /// Nanoseconds find no room in the margin.
-const TIME_LETTERS_MAX: usize = 12;
+const TIME_LETTERS_MAX: usize = 11;
 
 /// The last event that the first violation cites.
 fn violated(run: &Run) -> Option<EventId> {
     run.judgements.iter().find_map(|judgement| match &judgement.verdict {
-        Verdict::Violated(witness) => witness.citations.iter().map(|cited| cited.event).max(),
+        Verdict::Violated(witness) => witness.citations.iter().map(|cited| cited.event).min(),
         _ => None,
     })
 }
@@ -102,7 +102,6 @@ struct Picture<'a> {
     words: Words<'a>,
     layout: Layout,
     cited: BTreeMap<EventId, Vec<&'static str>>,
-    taken: Taken,
 }
 
 impl Picture<'_> {
@@ -116,10 +115,11 @@ impl Picture<'_> {
         self.operations();
         self.names();
         self.silences();
-        let taken = &mut self.taken;
-        shapes::labels(&mut self.svg, &self.words, &self.layout, taken);
-        arrows::messages(&mut self.svg, self.run, &self.words, &self.layout, taken);
+        let mut labels = Labels::default();
+        shapes::label(&self.words, &self.layout, &mut labels);
+        arrows::messages(&mut self.svg, self.run, &self.words, &self.layout, &mut labels);
         shapes::shapes(&mut self.svg, &self.words, &self.layout);
+        labels.draw(&mut self.svg);
         self.rings();
         self.legend();
     }
@@ -132,10 +132,10 @@ impl Picture<'_> {
         let (before, behind) = self.layout.hidden;
         if 0 < before + behind {
             let (first, rows) = (before + 1, self.layout.rows.len());
-            line += &format!(" · rows {first} to {} of {}", before + rows, before + rows + behind);
+            _ = write!(line, " · rows {first} to {} of {}", before + rows, before + rows + behind);
         }
         if 0 < self.layout.left_out {
-            line += &format!(" · {} without a column", self.layout.left_out);
+            _ = write!(line, " · {} without a column", self.layout.left_out);
         }
         self.svg.text("faint", point(24.0, 52.0), &line);
         self.svg.break_line();
@@ -164,7 +164,7 @@ impl Picture<'_> {
             self.svg.path("bracket", &bracket, Ends::Loose);
             self.svg.text(
                 "fault",
-                point(right + 16.0, (above + below) / 2.0 + 4.0),
+                point(right + 16.0, f64::midpoint(above, below) + 4.0),
                 &clip(&text, 24),
             );
             self.svg.end();

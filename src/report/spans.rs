@@ -313,7 +313,7 @@ mod tests {
         let run = Sketch::coordinator_crash().run(42);
         let spans = Spans::of(&run);
         assert_eq!(spans.down.len(), 1);
-        assert_eq!(spans.down[0].of.forcing.as_deref(), Some("Decided(t0, Commit)"));
+        assert_eq!(spans.down[0].of.forcing.as_deref(), Some("Decided(t1, Commit)"));
         assert_eq!(spans.down[0].until, Some(Time::from_millis(5_059)));
         assert_eq!(spans.doubts.len(), 3);
         for doubt in &spans.doubts {

@@ -210,7 +210,8 @@ impl<'a> Timeline<'a> {
                 self.push(&line);
                 line.clear();
             }
-            line += &format!("{part}  ");
+            line += &part;
+            line += "  ";
         }
         self.push(&line);
     }
@@ -315,7 +316,7 @@ mod tests {
         let run = Sketch::busy().run(7);
         let only = Filter { containing: Some("t3".to_owned()), ..Filter::default() };
         let from = Some(Time::from_millis(50));
-        let told = timeline(&run, &TimelineOptions { only, from, ..Default::default() });
+        let told = timeline(&run, &TimelineOptions { from, only, ..Default::default() });
         let lines = told.lines().skip(1).take_while(|line| !line.is_empty());
         assert!(lines.filter(|line| !line.contains('⋯')).all(|line| line.contains("t3")), "{told}");
         let only = Filter { containing: Some("nowhere".to_owned()), ..Filter::default() };

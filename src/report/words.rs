@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The symbol of a kind of event.
 pub(super) const fn symbol(kind: Kind) -> char {
     match kind {
-        Kind::Send => '●',
+        Kind::Send | Kind::Reply => '●',
         Kind::Deliver => '○',
         Kind::Lose(_) => '╳',
         Kind::Write => '▢',
@@ -43,7 +43,6 @@ pub(super) const fn symbol(kind: Kind) -> char {
         Kind::Disturb => '~',
         Kind::Refuse => '-',
         Kind::Invoke => '▶',
-        Kind::Reply => '●',
         Kind::End => '◀',
         Kind::Heal => '✚',
     }
@@ -136,9 +135,8 @@ impl<'a> Words<'a> {
     pub(super) fn what(&self, entry: &Entry) -> String {
         let text = inert(&entry.text);
         match entry.kind {
-            Kind::Send => text,
             Kind::Deliver if self.is_copy(entry.event) => format!("{text} once more"),
-            Kind::Deliver => text,
+            Kind::Send | Kind::Deliver => text,
             Kind::Lose(lost) => format!("{text}  lost: {}", self.why(lost, entry.peer)),
             Kind::Write => format!("writes {text}"),
             Kind::Force => format!("forces {text}"),
@@ -181,7 +179,7 @@ impl<'a> Words<'a> {
 
     fn operation(&self, entry: &Entry) -> Option<&'a HistoryEntry> {
         let number = entry.text.strip_prefix('o')?.split(' ').next()?;
-        self.run.history.get(number.parse::<usize>().ok()?)
+        self.run.history.get(number.parse::<usize>().ok()?.checked_sub(1)?)
     }
 
     fn asked(&self, entry: &Entry) -> Option<String> {

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     base::{
+        quantity::Probability,
         sampler::{Law, Sampler},
         text::{
             decode::{Named, decode_all, decode_named},
@@ -26,10 +27,11 @@ use crate::{
         },
         time::{Duration, Time},
     },
+    checkers::CheckEntry,
     engine::{
         clients::Workload,
         clock::ClockLaw,
-        faults::Budget as EngineBudget,
+        faults::{Budget as EngineBudget, Rule},
         network::{Endpoint, Link},
         protocol::Tolerance,
         runner::{Catalog, Configured},
@@ -94,10 +96,37 @@ impl Loader<'_> {
         let workload = self.workload();
         let catalog = protocol.as_ref().map(|protocol| protocol.catalog());
         let checks = self.checks(catalog.as_ref());
-        let (scenario, protocol, workload) = (scenario?, protocol?, workload?);
-        let catalog = protocol.catalog();
+        let scenario = scenario?;
         self.expectation(&scenario, &checks);
-        let setup = self.setup(&scenario, protocol.as_ref(), &catalog, workload)?;
+        let end = Time::ZERO + scenario.run.r#for;
+        let heal_at = self.heal_at(&scenario, end);
+        let laws = self.laws(&scenario);
+        let (protocol, catalog) = (protocol?, catalog?);
+        let clients = workload.as_ref().map_or(0, |workload| workload.clients());
+        let resolved = self.resolved(&scenario, &catalog, clients, end);
+        let (workload, (link, client_link, force)) = (workload?, laws?);
+        let links = resolved.links.into_iter();
+        let setup = Setup {
+            links: links.map(|(ends, change)| (ends, change(&link))).collect(),
+            link,
+            client_link,
+            force,
+            clocks: ClockLaw {
+                offset_max: scenario.clocks.offset_max,
+                drift_max: scenario.clocks.drift_max,
+            },
+            service: resolved.service,
+            until: workload.until().map_or(end, |until| Time::ZERO + until),
+            workload,
+            patience: scenario.patience,
+            rules: resolved.rules,
+            budget: budget(scenario.budget, protocol.tolerance()),
+            swarm: scenario.swarm,
+            ablated: resolved.ablated,
+            ties: scenario.ties,
+            heal_at,
+            end,
+        };
         Some(Plan {
             name: name.to_owned(),
             title: scenario.title,
@@ -153,7 +182,7 @@ impl Loader<'_> {
         let named = self.keep(decode_named(text, node).map_err(|mistake| vec![mistake]))?;
         let registry = self.registry;
         let Some(protocol) = registry.protocols().find(|known| known.name() == named.name) else {
-            let known = registry.protocols().map(|known| known.name());
+            let known = registry.protocols().map(super::super::engine::runner::Runnable::name);
             self.unknown(Code::UnknownProtocol, &named, "protocol", known);
             return None;
         };
@@ -203,23 +232,20 @@ impl Loader<'_> {
                 let diagnostic = Diagnostic::error(Code::DuplicateField, named.name_span, message);
                 self.found.push(diagnostic.label("the second one"));
             }
-            let CheckUse { .. } = {
-                uses.push(CheckUse {
-                    name: entry.name,
-                    properties: entry.properties,
-                    build: entry.build,
-                    node: node.clone(),
-                });
-                &uses[uses.len() - 1]
-            };
+            let (name, properties, build) = (entry.name, entry.properties, entry.build);
+            uses.push(CheckUse { name, properties, build, node: node.clone() });
         }
         uses
     }
 
     fn expectation(&mut self, scenario: &Scenario, checks: &[CheckUse]) {
         let listed = || checks.iter().flat_map(|check| check.properties.iter().map(|p| p.name));
+        let judges = |entry: &&CheckEntry, name| entry.properties.iter().any(|p| p.name == name);
         for property in scenario.expect.violations() {
-            if listed().any(|known| known == property) {
+            let judge = self.registry.checks().iter().find(|entry| judges(entry, property));
+            // A check that could not be read has been reported; it may be the one that is meant.
+            let unread = checks.len() < scenario.checks.len() && judge.is_some();
+            if unread || listed().any(|known| known == property) {
                 continue;
             }
             let Some(node) = self.root.field(self.text, "expect") else { continue };
@@ -230,23 +256,23 @@ impl Loader<'_> {
                 .find(|child| child.string(self.text) == Some(property))
                 .map_or(node.anchor(), |child| child.span);
             let message = format!("no listed check judges `{property}`");
-            let diagnostic = Diagnostic::error(Code::UnknownProperty, span, message)
-                .label("not judged here")
-                .suggest(property, "properties", listed());
-            self.found.push(diagnostic);
+            let diagnostic =
+                Diagnostic::error(Code::UnknownProperty, span, message).label("not judged here");
+            self.found.push(match judge {
+                Some(entry) => diagnostic.help(format!("add `{}` to `checks`", entry.name)),
+                None => diagnostic.suggest(property, "properties", listed()),
+            });
         }
     }
 
-    fn setup(
+    /// Everything that names nodes, steps or labels, looked up in the protocol.
+    fn resolved(
         &mut self,
         scenario: &Scenario,
-        protocol: &dyn Configured,
         catalog: &Arc<Catalog>,
-        workload: Arc<dyn Workload>,
-    ) -> Option<Setup> {
-        let end = Time::ZERO + scenario.run.r#for;
-        let heal_at = self.heal_at(scenario, end);
-        let clients = workload.clients();
+        clients: u16,
+        end: Time,
+    ) -> Resolved {
         let text = self.text;
         let mut resolver = Resolver { text, catalog, clients, end, found: Vec::new() };
         let fault_nodes = self.root.field(text, "faults").map_or(&[][..], |list| list.items());
@@ -255,37 +281,26 @@ impl Loader<'_> {
         let service = service(&mut resolver, scenario, self.root);
         let links = exceptions(&mut resolver, scenario, self.root);
         self.found.append(&mut resolver.found);
-        let link = self.link(scenario)?;
-        let client_link = self.client_link(scenario, &link)?;
-        let force = self.law(&scenario.disk.force, "disk.force")?;
-        let until = workload.until().map_or(end, |until| Time::ZERO + until);
-        Some(Setup {
-            links: links.into_iter().map(|(ends, change)| (ends, change(&link))).collect(),
-            link,
-            client_link,
-            force,
-            clocks: ClockLaw {
-                offset_max: scenario.clocks.offset_max,
-                drift_max: scenario.clocks.drift_max,
-            },
-            service,
-            workload,
-            patience: scenario.patience,
-            until,
-            rules,
-            budget: budget(scenario.budget, protocol.tolerance()),
-            swarm: scenario.swarm,
-            ablated,
-            ties: scenario.ties,
-            heal_at,
-            end,
-        })
+        Resolved { rules, ablated, service, links }
+    }
+
+    /// The laws of links, of links to clients, and of forces; each is looked at before any is
+    /// given up.
+    fn laws(&mut self, scenario: &Scenario) -> Option<(Link, Link, Sampler)> {
+        let link = self.link(scenario);
+        let client = scenario.network.client.as_ref();
+        let client =
+            client.map(|client| (self.law(&client.latency, "network.client.latency"), client.loss));
+        let force = self.law(&scenario.disk.force, "disk.force");
+        let link = link?;
+        let client_link = client_link(&link, client)?;
+        Some((link, client_link, force?))
     }
 
     fn heal_at(&mut self, scenario: &Scenario, end: Time) -> Option<Time> {
         let tail = scenario.run.quiet_tail?;
         if tail > scenario.run.r#for {
-            let message = format!("a tail of {tail} does not fit into a run of {}", end);
+            let message = format!("a tail of {tail} does not fit into a run of {end}");
             let node = self.root.field(self.text, "run");
             let node = node.and_then(|run| run.field(self.text, "quiet_tail"));
             let span = node.map_or(self.root.anchor(), |node| node.span);
@@ -310,34 +325,41 @@ impl Loader<'_> {
 
     fn link(&mut self, scenario: &Scenario) -> Option<Link> {
         let network = &scenario.network;
+        let latency = self.law(&network.latency, "network.latency");
+        let replay_after = self.law(&network.replay_after, "network.replay_after");
         Some(Link {
-            latency: self.law(&network.latency, "network.latency")?,
+            latency: latency?,
             loss: network.loss,
             duplication: network.duplication,
             corruption: network.corruption,
             replay: network.replay,
-            replay_after: self.law(&network.replay_after, "network.replay_after")?,
+            replay_after: replay_after?,
             order: network.order.into(),
         })
     }
+}
 
-    fn client_link(&mut self, scenario: &Scenario, link: &Link) -> Option<Link> {
-        let never = crate::base::quantity::Probability::NEVER;
-        let clean = Link {
-            loss: never,
-            duplication: never,
-            corruption: never,
-            replay: never,
-            replay_after: fixed(Duration::ZERO),
-            ..link.clone()
-        };
-        match &scenario.network.client {
-            None => Some(clean),
-            Some(client) => {
-                let latency = self.law(&client.latency, "network.client.latency")?;
-                Some(Link { latency, loss: client.loss, ..clean })
-            }
-        }
+/// What the names in a file stand for.
+struct Resolved {
+    rules: Vec<Rule>,
+    ablated: u64,
+    service: Vec<Service>,
+    links: Vec<((Endpoint, Endpoint), Change)>,
+}
+
+/// A link to a client: without faults, and with a law of its own if one is given.
+fn client_link(link: &Link, own: Option<(Option<Sampler>, Probability)>) -> Option<Link> {
+    let clean = Link {
+        loss: Probability::NEVER,
+        duplication: Probability::NEVER,
+        corruption: Probability::NEVER,
+        replay: Probability::NEVER,
+        replay_after: fixed(Duration::ZERO),
+        ..link.clone()
+    };
+    match own {
+        None => Some(clean),
+        Some((latency, loss)) => Some(Link { latency: latency?, loss, ..clean }),
     }
 }
 

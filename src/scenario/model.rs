@@ -9,6 +9,7 @@
 //! rest, so that in-house and outside ones load, fail and are suggested alike. What may gain
 //! options is a struct variant with named fields, because RON cannot mix them with positional
 //! ones. No `untagged`, `tag` or `flatten`: with them, errors point at the wrong place.
+//! This file is long because it is a table: every field that a scenario may have, with its doc.
 
 use crate::{
     base::{

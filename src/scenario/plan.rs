@@ -14,9 +14,9 @@ use super::{
 use crate::{
     base::{
         ids::Seed,
-        text::{decode::decode_named, diagnostic::Diagnostic, source::Node},
+        text::{decode::decode_named, source::Node},
     },
-    checkers::{Checker, Finish, Judgement, PropertyInfo, Verdict},
+    checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
     engine::{
         runner::{Catalog, Configured, Simulation},
         setup::Setup,
@@ -58,12 +58,6 @@ pub struct CheckUse {
     pub(super) build: BuildCheck,
     pub(super) node: Node,
 }
-
-pub(super) type BuildCheck = fn(
-    &str,
-    &crate::base::text::decode::Named<'_>,
-    &Arc<Catalog>,
-) -> Result<Box<dyn Checker>, Vec<Diagnostic>>;
 
 impl Plan {
     /// A world and checkers for this plan.

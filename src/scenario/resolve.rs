@@ -47,7 +47,7 @@ impl Resolver<'_> {
             faults.iter().zip(nodes).map(|(fault, node)| self.rule(fault, node)).collect();
         for (place, fault) in faults.iter().enumerate() {
             if let Some(first) = faults[..place].iter().position(|other| other.id == fault.id) {
-                let spans = [place, first].map(|rule| self.find(&nodes[rule], &fault.id));
+                let spans = [place, first].map(|rule| self.field(&nodes[rule], "id"));
                 self.found.push(
                     Diagnostic::error(
                         Code::DuplicateRule,
@@ -81,7 +81,10 @@ impl Resolver<'_> {
             When::Times { count, within } => {
                 if count.0 > count.1 {
                     let message = format!("from {} to {} is an empty range", count.0, count.1);
-                    self.say(Code::EmptyWindow, self.field(node, "count"), message);
+                    let help = format!("the lesser comes first: ({}, {})", count.1, count.0);
+                    let span = self.field(node, "count");
+                    let diagnostic = Diagnostic::error(Code::EmptyWindow, span, message);
+                    self.found.push(diagnostic.label("here").help(help));
                 }
                 self.window(*within, node);
                 Engine::Times { count: *count, within: *within }
@@ -204,9 +207,18 @@ impl Resolver<'_> {
             let diagnostic = Diagnostic::error(Code::UnknownNode, self.find(node, name), message)
                 .label("not a node")
                 .suggest(name, "nodes", names);
-            self.found.push(diagnostic);
+            self.found.push(match self.catalog.nodes_of(name) {
+                Some(nodes) => diagnostic.help(self.role_of(name, &nodes)),
+                None => diagnostic,
+            });
         }
         found
+    }
+
+    /// What to say to someone who wrote a role where a node is wanted.
+    fn role_of(&self, role: &str, nodes: &[NodeId]) -> String {
+        let names: Vec<&str> = nodes.iter().map(|&node| self.catalog.node(node)).collect();
+        format!("`{role}` is a role, played by {}", names.join(", "))
     }
 
     fn role(&mut self, name: &str, node: &Node) -> Vec<NodeId> {
@@ -248,17 +260,19 @@ impl Resolver<'_> {
             let message = "a cut is between two groups or more";
             self.say(Code::BadSetting, self.field(node, "groups"), message);
         }
+        let places = node.field(self.text, "groups").map_or(&[][..], Node::items);
         for (number, group) in groups.iter().enumerate() {
+            let place = places.get(number).unwrap_or(node);
             let members: Vec<usize> = match group {
                 Group::Clients => (nodes..of.len()).collect(),
                 Group::Rest => continue,
-                _ => self.group(group, node).iter().map(|node| usize::from(node.0)).collect(),
+                _ => self.group(group, place).iter().map(|node| usize::from(node.0)).collect(),
             };
             for member in members {
                 if of[member] != u8::MAX {
-                    let name = &self.catalog.nodes[member.min(nodes - 1)];
+                    let name = self.catalog.nodes.get(member).map_or("clients", String::as_str);
                     let message = format!("`{name}` is in two groups");
-                    self.say(Code::BadSetting, self.field(node, "groups"), message);
+                    self.say(Code::BadSetting, self.find(place, name), message);
                 }
                 of[member] = number as u8;
             }
@@ -279,48 +293,50 @@ impl Resolver<'_> {
         }
     }
 
-    fn span(&mut self, span: &SpanText, node: &Node) -> Span {
+    /// The span in a field of a fault.
+    fn span(&mut self, span: &SpanText, node: &Node, field: &str) -> Span {
         let SpanText::Between(least, most) = span else { return Span::Forever };
-        match compile(&Law::Uniform(*least, *most)) {
-            Ok(law) => Span::For(law),
-            Err(reason) => {
-                self.say(Code::EmptyWindow, node.anchor(), reason);
-                Span::Forever
-            }
+        if let Ok(law) = compile(&Law::Uniform(*least, *most)) {
+            return Span::For(law);
         }
+        let message = format!("from {least} to {most} is an empty range");
+        let help = format!("the shorter comes first: \"{most}..{least}\"");
+        let diagnostic = Diagnostic::error(Code::EmptyWindow, self.field(node, field), message);
+        self.found.push(diagnostic.label("here").help(help));
+        Span::Forever
     }
 
     fn what(&mut self, what: &Do, node: &Node) -> What {
         match what {
             Do::Crash { node: who, down, cut, disk } => What::Crash {
                 node: self.who(who, node),
-                down: self.span(down, node),
+                down: self.span(down, node, "down"),
                 cut: *cut,
                 disk: *disk,
             },
             Do::Pause { node: who, r#for } => {
-                What::Pause { node: self.who(who, node), span: self.span(r#for, node) }
+                What::Pause { node: self.who(who, node), span: self.span(r#for, node, "for") }
             }
             Do::Slow { node: who, service, r#for } => What::Slow {
                 node: self.who(who, node),
-                span: self.span(r#for, node),
+                span: self.span(r#for, node, "for"),
                 service: *service,
             },
             Do::StallDisk { node: who, r#for } => {
-                What::StallDisk { node: self.who(who, node), span: self.span(r#for, node) }
+                What::StallDisk { node: self.who(who, node), span: self.span(r#for, node, "for") }
             }
             Do::FailForce { node: who, down } => {
-                What::FailForce { node: self.who(who, node), down: self.span(down, node) }
+                What::FailForce { node: self.who(who, node), down: self.span(down, node, "down") }
             }
             Do::Cut { groups, r#for, held } => What::Cut {
                 groups: self.groups(groups, node),
-                span: self.span(r#for, node),
+                span: self.span(r#for, node, "for"),
                 direction: Direction::Both,
                 held: *held,
             },
             Do::CutOneWay { from, to, r#for, held } => What::Cut {
                 groups: self.groups(&[from.clone(), to.clone()], node),
-                span: self.span(r#for, node),
+                span: self.span(r#for, node, "for"),
                 direction: Direction::OneWay,
                 held: *held,
             },
@@ -328,22 +344,21 @@ impl Resolver<'_> {
                 from: self.group(from, node),
                 to: self.group(to, node),
                 factor: *factor,
-                span: self.span(r#for, node),
+                span: self.span(r#for, node, "for"),
             },
             Do::JumpClock { node: who, by } => {
                 What::JumpClock { node: self.who(who, node), by: *by }
             }
             Do::Lose => What::Lose,
             Do::Delay { by } => {
-                let law = match self.span(by, node) {
-                    Span::For(law) => law,
-                    Span::Forever => {
-                        let message = "a message that is delayed for ever is lost: write `Lose`";
-                        self.say(Code::BadSetting, self.field(node, "by"), message);
-                        fixed(Duration::ZERO)
-                    }
-                };
-                What::Delay(law)
+                if *by == SpanText::Forever {
+                    let message = "a message that is delayed for ever is lost: write `Lose`";
+                    self.say(Code::BadSetting, self.field(node, "by"), message);
+                }
+                match self.span(by, node, "by") {
+                    Span::For(law) => What::Delay(law),
+                    Span::Forever => What::Delay(fixed(Duration::ZERO)),
+                }
             }
             Do::Duplicate { copies } => What::Duplicate(*copies),
         }
@@ -379,8 +394,9 @@ impl Resolver<'_> {
             matches!(when, Engine::At(_) | Engine::Times { .. } | Engine::Poisson { .. });
         if actor && by_clock {
             let message = "a rule that strikes by the clock has no `Actor`";
-            let help = "name a node, `AnyOf(\"role\")` or `Any`";
-            let diagnostic = Diagnostic::error(Code::NeverFires, node.anchor(), message).help(help);
+            let help = "write `Node(\"name\")`, `AnyOf(\"role\")` or `Any`";
+            let span = self.field(node, "node");
+            let diagnostic = Diagnostic::error(Code::NeverFires, span, message).help(help);
             return self.found.push(diagnostic.label("no actor"));
         }
         let crash_of_actor = matches!(what, What::Crash { node: Victim::Actor, .. });
@@ -399,7 +415,9 @@ impl Resolver<'_> {
         let span = self.field(node, "within");
         if from > to {
             let message = format!("from {from} to {to} is an empty window");
-            self.say(Code::EmptyWindow, span, message);
+            let help = format!("the earlier comes first: (\"{to}\", \"{from}\")");
+            let diagnostic = Diagnostic::error(Code::EmptyWindow, span, message);
+            self.found.push(diagnostic.label("here").help(help));
         } else if from > self.end {
             let message =
                 format!("the fault at {from} can never happen: the run ends at {}", self.end);

@@ -33,8 +33,11 @@ pub struct WorkloadEntry {
     /// One line about it.
     pub summary: &'static str,
     /// Builds it from a scenario's text, where it stands as `Transfers(clients: 2)`.
-    pub build: fn(&str, &Named<'_>) -> Result<Arc<dyn Workload>, Vec<Diagnostic>>,
+    pub build: BuildWorkload,
 }
+
+/// Builds a workload from a scenario's text and the place of its settings in it.
+pub type BuildWorkload = fn(&str, &Named<'_>) -> Result<Arc<dyn Workload>, Vec<Diagnostic>>;
 
 /// The built-in workloads.
 pub fn all() -> Vec<WorkloadEntry> {

@@ -22,7 +22,7 @@ use splitbrain::{
 
 splitbrain::steps! {
     /// Its steps.
-    pub enum Step {
+    pub(crate) enum Step {
         /// Every tenth ball is on disk.
         ForceCount => "nothing",
     }
@@ -31,11 +31,11 @@ splitbrain::steps! {
 /// How many balls are thrown.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// How many.
-    pub balls: u32,
+    pub(crate) balls: u32,
     /// Every how many are forced; 0 for none.
-    pub force_every: u32,
+    pub(crate) force_every: u32,
 }
 
 impl Default for Config {
@@ -46,28 +46,28 @@ impl Default for Config {
 
 /// The ball.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Message {
+pub(crate) enum Message {
     /// With its number.
     Ball(u32),
 }
 
 /// What survives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record {
+pub(crate) enum Record {
     /// The count so far.
     Count(u32),
 }
 
 /// What wakes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// The ball was lost: throw it again.
     Again(u32),
 }
 
 /// One thrower.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Echo {
+pub(crate) struct Echo {
     seen: u32,
 }
 

@@ -200,16 +200,15 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
 /// Three letters in five must be right: a stricter bound would miss short names, and a wrong
 /// suggestion costs little beside the full list that is printed with it.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const NEAR_ENOUGH: f64 = 0.6;
     let word = folded(word);
-    let mut best: Option<(f64, &str)> = None;
-    for candidate in candidates {
-        let score = strsim::normalized_damerau_levenshtein(&word, &folded(candidate));
-        if score >= best.map_or(NEAR_ENOUGH, |(score, _)| score.next_up()) {
-            best = Some((score, candidate));
-        }
-    }
-    best.map(|(_, candidate)| candidate)
+    let near = candidates.into_iter().filter_map(|candidate| {
+        let folded = folded(candidate);
+        let length = word.chars().count().max(folded.chars().count());
+        let edits = strsim::damerau_levenshtein(&word, &folded);
+        // Edits per letter, in thousandths, so that long names may have more of them.
+        (5 * edits <= 2 * length).then(|| (1000 * edits / length.max(1), candidate))
+    });
+    near.min_by_key(|(edits, _)| *edits).map(|(_, candidate)| candidate)
 }
 
 fn folded(word: &str) -> String {

@@ -10,9 +10,9 @@
 use super::{
     super::{
         svg::{Ends, Point, Svg, point},
-        text::{clip, columns},
         words::Words,
     },
+    labels::{Labels, around, width},
     layout::Layout,
 };
 use crate::{
@@ -22,37 +22,13 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// How wide a letter of a label is.
-pub(super) const LETTER: f64 = 6.3;
-
-/// Places that are taken by text.
-#[derive(Default)]
-pub(super) struct Taken(Vec<(Point, Point)>);
-
-impl Taken {
-    /// Takes a place if it is free: the middle of the text's base line, and its width.
-    pub(super) fn take(&mut self, middle: Point, width: f64) -> bool {
-        let least = point(middle.x - width / 2.0, middle.y - 10.0);
-        let most = point(middle.x + width / 2.0, middle.y + 3.0);
-        let overlaps = |other: &(Point, Point)| {
-            least.x < other.1.x && other.0.x < most.x && least.y < other.1.y && other.0.y < most.y
-        };
-        // Later labels stand near the latest ones; far ones cannot overlap.
-        let free = !self.0.iter().rev().take(400).any(overlaps);
-        if free {
-            self.0.push((least, most));
-        }
-        free
-    }
-}
-
 /// Draws all messages of the window.
 pub(super) fn messages(
     svg: &mut Svg,
     run: &Run,
     words: &Words<'_>,
     layout: &Layout,
-    taken: &mut Taken,
+    labels: &mut Labels,
 ) {
     let mut arrived = BTreeSet::new();
     let shown = &layout.entries;
@@ -61,7 +37,7 @@ pub(super) fn messages(
             Kind::Deliver | Kind::End | Kind::Lose(_) => {
                 if let Some(sent) = send_of(run, entry) {
                     arrived.insert(sent.event);
-                    arrow(svg, words, layout, (sent, entry), taken);
+                    arrow(svg, words, layout, (sent, entry), labels);
                 }
             }
             _ => {}
@@ -82,15 +58,17 @@ fn find(run: &Run, event: EventId) -> Option<&Entry> {
 
 /// The entry by which a message left.
 fn send_of<'a>(run: &'a Run, entry: &Entry) -> Option<&'a Entry> {
-    let cause = find(run, entry.cause)?;
-    let fits = match entry.kind {
-        Kind::Deliver | Kind::Lose(_) => matches!(cause.kind, Kind::Send | Kind::Invoke),
-        _ => cause.kind == Kind::Reply,
-    };
-    // A reply that is lost at once names its handler, and stands right behind the reply.
-    let before = || find(run, EventId(entry.event.0.checked_sub(1)?));
-    if fits { Some(cause) } else { before().filter(|sent| sent.kind == Kind::Reply) }
-        .filter(|sent| sent.kind != Kind::Reply || entry.kind != Kind::Deliver)
+    let cause = find(run, entry.cause);
+    let sent = |sent: &&Entry| matches!(sent.kind, Kind::Send | Kind::Invoke);
+    let replied = |sent: &&Entry| sent.kind == Kind::Reply;
+    match entry.kind {
+        Kind::Deliver => cause.filter(sent),
+        // A reply that is lost at once names its handler, and stands right behind the reply.
+        Kind::Lose(_) => cause
+            .filter(sent)
+            .or_else(|| find(run, EventId(entry.event.0.checked_sub(1)?)).filter(replied)),
+        _ => cause.filter(replied),
+    }
 }
 
 fn class(words: &Words<'_>, sent: &Entry) -> String {
@@ -105,9 +83,12 @@ fn arrow(
     words: &Words<'_>,
     layout: &Layout,
     (sent, arrival): (&Entry, &Entry),
-    taken: &mut Taken,
+    labels: &mut Labels,
 ) {
     let (Some(from), Some(to)) = (layout.x(sent.who), layout.x(sent.peer)) else { return };
+    if sent.who == sent.peer {
+        return; // A message to oneself is a call.
+    }
     let Some(below) = layout.y(arrival.event) else { return };
     let above = layout.y(sent.event).unwrap_or_else(|| layout.y_at(sent.at, Some(sent.who)));
     let (mut start, mut end) = (point(from, above), point(to, below));
@@ -119,24 +100,20 @@ fn arrow(
         let reached = if below - above < 8.0 { 0.45 } else { 0.8 };
         end = point(from + (to - from) * reached, below.max(above + 9.0));
     }
-    if from == to {
-        return;
-    }
-    let title = format!("{}, after {span}", words.line(arrival));
-    svg.group(&class, &title);
+    svg.group(&class, &format!("{}, after {span}", words.line(arrival)));
     start = toward(start, end, 5.0);
-    match arrival.kind {
-        Kind::Lose(_) => {
-            svg.line("shaft", start, end);
-            cross(svg, end);
-        }
-        _ => {
-            end = toward(end, start, 6.0);
-            shaft(svg, start, end, words.is_copy(arrival.event));
-            head(svg, start, end);
-        }
+    if let Kind::Lose(_) = arrival.kind {
+        svg.line("shaft", start, end);
+        cross(svg, end);
+    } else {
+        end = toward(end, start, 6.0);
+        shaft(svg, start, end, words.is_copy(arrival.event));
+        head(svg, start, end);
     }
-    label(svg, words, (sent, start, end), taken);
+    // What a client asks stands beside the place where it asks.
+    if sent.kind != Kind::Invoke {
+        label(words, (sent, start, end), labels);
+    }
     svg.end();
 }
 
@@ -185,28 +162,19 @@ fn cross(svg: &mut Svg, at: Point) {
 }
 
 /// Writes the message, or the name of its kind, at the first place along the arrow that is free.
-fn label(
-    svg: &mut Svg,
-    words: &Words<'_>,
-    (sent, start, end): (&Entry, Point, Point),
-    taken: &mut Taken,
-) {
+fn label(words: &Words<'_>, (sent, start, end): (&Entry, Point, Point), labels: &mut Labels) {
     let whole = words.what(sent);
     let kind = whole.split(['(', ' ', '{']).next().unwrap_or_default();
-    let room = (end.x - start.x).abs() - 26.0;
+    let length = (end.x - start.x).abs();
     for text in [whole.as_str(), kind] {
-        let width = columns(text) as f64 * LETTER;
-        if room < width || text.is_empty() {
-            continue;
-        }
-        for along in [0.5, 0.38, 0.62, 0.28, 0.72] {
-            let inside = width / 2.0 <= (end.x - start.x).abs() * f64::min(along, 1.0 - along);
+        let fits = |along: &f64| width(text) / 2.0 + 6.0 <= length * along.min(1.0 - along);
+        let free = |along: f64| {
             let x = start.x + (end.x - start.x) * along;
             let y = start.y + (end.y - start.y) * along - 4.0;
-            if inside && taken.take(point(x, y), width) {
-                svg.text("label middle", point(x, y), &clip(text, 60));
-                return;
-            }
+            labels.place("label", around(point(x, y), text), text)
+        };
+        if [0.5, 0.38, 0.62, 0.28, 0.72].into_iter().filter(fits).any(free) {
+            return;
         }
     }
 }

@@ -10,10 +10,10 @@
 use super::{
     super::{
         svg::{Ends, Point, Svg, point},
-        text::{clip, columns},
+        text::clip,
         words::{Words, is_everywhere},
     },
-    arrows::{LETTER, Taken},
+    labels::Labels,
     layout::{Layout, Row, has_shape},
     letters,
 };
@@ -104,27 +104,24 @@ fn everywhere(svg: &mut Svg, words: &Words<'_>, entries: &[Entry], layout: &Layo
     }
 }
 
-/// Writes what happens beside the shapes that have something to say.
-pub(super) fn labels(svg: &mut Svg, words: &Words<'_>, layout: &Layout, taken: &mut Taken) {
+/// Places words beside the shapes that have something to say.
+pub(super) fn label(words: &Words<'_>, layout: &Layout, labels: &mut Labels) {
     for row in &layout.rows {
         for entry in layout.row(row) {
             let Some(x) = layout.x(entry.who) else { continue };
             let text = match entry.kind {
-                Kind::Force | Kind::Write | Kind::Timer | Kind::Disturb => words.what(entry),
+                Kind::Force | Kind::Write | Kind::Timer | Kind::Disturb | Kind::Invoke => {
+                    words.what(entry)
+                }
                 Kind::Crash => "crashes".to_owned(),
                 Kind::Durable => "durable".to_owned(),
                 Kind::Boot if 0 < entry.at.as_nanos() => "boots".to_owned(),
-                Kind::Invoke => words.what(entry),
                 _ => continue,
             };
             let text = clip(&text, letters(layout.spacing() - 26.0));
-            let width = columns(&text) as f64 * LETTER;
             // What a client asks stands above the arrow that leaves there.
             let y = if entry.kind == Kind::Invoke { row.y - 5.0 } else { row.y + 4.0 };
-            if taken.take(point(x + 13.0 + width / 2.0, y), width) {
-                svg.text("local", point(x + 13.0, y), &text);
-            }
+            _ = labels.place("local", point(x + 13.0, y), &text);
         }
     }
-    svg.break_line();
 }

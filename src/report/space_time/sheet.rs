@@ -1,5 +1,9 @@
 //! The look of the diagram in light and in dark: one style sheet, no colour anywhere else.
 //!
+//! ```text
+//!   shapes ──class──▶ this sheet ──▶ colours for light, and for dark where the reader prefers it
+//! ```
+//!
 //! Colours are written out twice instead of once as variables, since programs that turn pictures
 //! into paper know no variables. Every rule begins with the root's class: several pictures may
 //! stand in one page.

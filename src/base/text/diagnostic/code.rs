@@ -87,8 +87,7 @@ codes! {
         "No registered checker has this name. `list checks` prints them. A check is written as a \
          bare name, or as a name with options in parentheses."
     UnknownWorkload "SB0205" "A workload that does not exist."
-        "No registered workload has this name. `list workloads` prints them with the operations \
-         each one sends."
+        "No registered workload has this name. `list workloads` prints them."
     UnknownLabel "SB0206" "A message, record or timer that does not exist."
         "The protocol sends no message, writes no record and sets no timer of this name, so that \
          what waits for it would wait for ever."
@@ -99,8 +98,8 @@ codes! {
         "A rule refers to another rule by its id, or a path refers to a part of the file, and \
          there is none of this name. Ids are the `id` fields of the list `faults`."
     UnknownRole "SB0209" "A role that does not exist."
-        "The protocol has no role of this name. Roles are words such as `Coordinator` or \
-         `Participant` that stand for all nodes playing them."
+        "The protocol has no role of this name. Roles are words such as `coordinator` or \
+         `participant` that stand for all nodes playing them."
     DuplicateRule "SB0301" "Two faults with the same id."
         "The id of a fault keys its random draws and names it in reports, so it must be unique in \
          the file. Rename one of the two."
@@ -127,10 +126,10 @@ codes! {
          of zero would make a run in which nothing is shown."
     BadSetting "SB0309" "A setting that makes no sense."
         "The protocol, workload or check can read this setting, and cannot work with it. The \
-         message says what would do."
+         message says why, and what would do instead."
     NotApplicable "SB0401" "A check that does not apply to the protocol."
         "The check judges facts that this protocol never states, so that it could only say `not \
-         exercised`. `explain` lists, for each check, the protocols it applies to."
+         exercised`. `explain` says what puts the properties of each check to the test."
     NeverFired "SB0501" "A rule that never fired."
         "A scheduled or triggered rule had no occasion in this run: the event it waits for did \
          not happen as often as `nth` says, or not where `node` and `peer` say. A scenario whose \

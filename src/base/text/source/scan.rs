@@ -83,6 +83,9 @@ impl Scanner<'_> {
         let (mut fields, mut items) = (Vec::new(), Vec::new());
         while !self.closed(')')? {
             let token = self.token();
+            if matches!(self.peek(), None | Some(']' | '}')) {
+                return Err(self.unexpected("`)`").help("a `)` is missing before it"));
+            }
             let name = self.field_name()?;
             let others = if name.is_some() { items.len() } else { fields.len() };
             if 0 < others {

@@ -1,0 +1,199 @@
+//! Charts: how long operations took, and how long nodes were in doubt; each with its table.
+//!
+//! ```text
+//!   latency    ·  ·· ·  ▲  ✕      a point per operation, its shape says how it ended
+//!   in doubt   p1 ▬▬▬▬▬▬▬▬▬       a bar per transaction and node, broken while the node is down
+//! ```
+//!
+//! All charts of a run share the axis of time and the bands of faults, so that they can be read
+//! below each other. A title says what was found and out of how many. Quantiles are left to
+//! sweeps: one run has too few operations for a tail. The axes are drawn by `plotters`, which
+//! stays behind this module (see `frame` for its traps).
+//!
+//! Limits: labels are ASCII, since the width of others is not known without a font.
+
+mod frame;
+mod gantt;
+
+use super::{
+    spans::Spans,
+    words::{ending_words, operation_words},
+};
+use crate::{
+    base::time::{Duration, Time},
+    engine::operations::{Ending, HistoryEntry},
+    scenario::run::Run,
+};
+use frame::{CAREFUL, DANGER, Frame, INK, QUIET, Scale, cell, seconds};
+use plotters::{
+    element::{Circle, Cross, Text, TriangleMarker},
+    prelude::*,
+};
+use std::collections::BTreeSet;
+
+/// A chart and the table behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart {
+    /// The picture, an SVG document.
+    pub svg: String,
+    /// The same as comma-separated values.
+    pub csv: String,
+}
+
+/// The time from in doubt to decided, per node and transaction, with locks held meanwhile.
+pub fn in_doubt(run: &Run) -> Chart {
+    gantt::in_doubt(run)
+}
+
+/// The latency of every operation over time. What never ended is drawn at the end of the run.
+pub fn latency(run: &Run) -> Chart {
+    let mut points: Vec<Dot> = run.history.iter().map(|entry| dot(run, entry)).collect();
+    points.sort_by_key(|dot| (dot.at, dot.took));
+    let title = finding(&points);
+    let description = "A point per operation: when it was asked across, how long it took up. \
+                       Circles are done, triangles not done, crosses unknown or open.";
+    let frame = Frame { title: &title, description, height: 420 };
+    let svg = frame.draw(|root| {
+        let milliseconds = points.iter().map(|dot| dot.took.as_nanos() as f64 / 1e6);
+        let scale = Scale::of(milliseconds);
+        let mut chart = ChartBuilder::on(root)
+            .caption(&title, frame::caption())
+            .margin(14)
+            .x_label_area_size(40)
+            .y_label_area_size(64)
+            .build_cartesian_2d(frame::time_range(run), scale.range.clone())
+            .expect(frame::SOUND);
+        frame::bands(&mut chart, run, &Spans::of(run));
+        let label = |value: &f64| scale.label(*value);
+        frame::axes(&mut chart, "time asked (s)", "latency (ms)", Some(&label));
+        draw_points(&mut chart, &points, &scale);
+        legend(root);
+    });
+    Chart { svg, csv: table(run) }
+}
+
+/// How an operation ended, as far as shapes go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Done,
+    NotDone,
+    Unknown,
+}
+
+struct Dot {
+    at: Time,
+    took: Duration,
+    fate: Fate,
+}
+
+fn dot(run: &Run, entry: &HistoryEntry) -> Dot {
+    let (ended, fate) = match entry.ending {
+        Some((at, Ending::Ok(_))) => (at, Fate::Done),
+        Some((at, Ending::NotDone)) => (at, Fate::NotDone),
+        Some((at, Ending::Unknown)) => (at, Fate::Unknown),
+        None => (run.end.quiet_at, Fate::Unknown),
+    };
+    Dot { at: entry.invoked_at, took: ended.saturating_since(entry.invoked_at), fate }
+}
+
+fn finding(points: &[Dot]) -> String {
+    let of = |fate| points.iter().filter(|dot| dot.fate == fate).count();
+    let (done, not_done, unknown) = (of(Fate::Done), of(Fate::NotDone), of(Fate::Unknown));
+    let number = points.len();
+    format!("Operations: {done} ok, {not_done} not done, {unknown} unknown (n = {number})")
+}
+
+fn draw_points(chart: &mut frame::Plane<'_, '_>, points: &[Dot], scale: &Scale) {
+    // Points that fall on one pixel are one point.
+    let mut drawn = BTreeSet::new();
+    for dot in points {
+        let place = (seconds(dot.at), scale.place(dot.took.as_nanos() as f64 / 1e6));
+        if !drawn.insert((dot.fate, chart.backend_coord(&place))) {
+            continue;
+        }
+        let series = chart.plotting_area();
+        match dot.fate {
+            Fate::Done => series.draw(&Circle::new(place, 3, INK.mix(0.75).filled())),
+            Fate::NotDone => series.draw(&TriangleMarker::new(place, 5, CAREFUL.filled())),
+            Fate::Unknown => series.draw(&Cross::new(place, 5, DANGER.stroke_width(2))),
+        }
+        .expect(frame::SOUND);
+    }
+}
+
+fn legend(root: &frame::Area<'_>) {
+    let style = frame::small(QUIET);
+    let y = 28;
+    let x = frame::WIDTH as i32 - 250;
+    root.draw(&Circle::new((x, y), 3, INK.filled())).expect(frame::SOUND);
+    root.draw(&TriangleMarker::new((x + 50, y + 1), 5, CAREFUL.filled())).expect(frame::SOUND);
+    root.draw(&Cross::new((x + 130, y), 5, DANGER.stroke_width(2))).expect(frame::SOUND);
+    for (offset, text) in [(8, "ok"), (60, "not done"), (140, "unknown or open")] {
+        let text = Text::new(text, (x + offset, y - 6), style.clone());
+        root.draw(&text).expect(frame::SOUND);
+    }
+}
+
+fn table(run: &Run) -> String {
+    let mut table = "op,client,node,operation,invoked_ns,ended_ns,latency_ns,ending\n".to_owned();
+    for entry in &run.history {
+        let (ended, latency, ending) = match entry.ending {
+            Some((at, ending)) => {
+                let took = at.saturating_since(entry.invoked_at);
+                let ended = at.as_nanos().to_string();
+                (ended, took.as_nanos().to_string(), ending_words(ending))
+            }
+            None => (String::new(), String::new(), "open".to_owned()),
+        };
+        let row = [
+            entry.op.to_string(),
+            run.catalog.endpoint(run.catalog.client_end(entry.client)),
+            run.catalog.node(entry.node).to_owned(),
+            operation_words(entry.operation),
+            entry.invoked_at.as_nanos().to_string(),
+            ended,
+            latency,
+            ending,
+        ];
+        table += &(row.map(|text| cell(&text)).join(",") + "\n");
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            fixture::{Sketch, hostile, one_event, unrecorded},
+            svg::assert_sound,
+        },
+        *,
+    };
+
+    #[test]
+    fn every_chart_is_sound_and_the_same_twice() {
+        for run in [
+            Sketch::coordinator_crash().run(42),
+            Sketch::busy().run(7),
+            hostile(),
+            one_event(),
+            unrecorded(),
+        ] {
+            for chart in [latency, in_doubt] {
+                assert_sound(&chart(&run).svg);
+                assert_eq!(chart(&run), chart(&run));
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_has_a_row_per_case_and_quotes_what_would_break_it() {
+        let run = hostile();
+        let table = in_doubt(&run).csv;
+        let rows = table.lines().count();
+        assert_eq!(rows, 1 + Spans::of(&run).doubts.len() + Spans::of(&run).locks.len());
+        assert_eq!(latency(&run).csv.lines().count(), 1 + run.history.len());
+        assert_eq!(cell("a,\"b"), "\"a,\"\"b\"");
+        assert_eq!(cell("=1+1"), "'=1+1");
+    }
+}
