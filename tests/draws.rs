@@ -34,8 +34,11 @@ fn message(draws: &Draws, from: &str, to: &str, label: &str, topic: u64) -> Key 
     draws.key(Purpose::Network, [name_word(from), name_word(to), name_word(label), topic])
 }
 
+/// A name for a series, and its words by their place.
+type Family = (&'static str, Box<dyn Fn(u64) -> u64>);
+
 /// Words of names that differ in one part only, by their place in the series.
-fn families() -> Vec<(&'static str, Box<dyn Fn(u64) -> u64>)> {
+fn families() -> Vec<Family> {
     let (d, k) = (draws(), message(&draws(), "c", "p2", "Prepare", 3));
     let topics = |d: Draws, attempt, index| -> Box<dyn Fn(u64) -> u64> {
         Box::new(move |i| message(&d, "c", "p2", "Prepare", i).word(attempt, index))
@@ -152,7 +155,9 @@ fn every_byte_of_a_word_takes_every_value_equally_often() {
     every_family(|report, family, words| {
         for byte in 0..8 {
             let mut counts = [0; 256];
-            words.iter().for_each(|word| counts[usize::from(word.to_le_bytes()[byte])] += 1);
+            for word in words {
+                counts[usize::from(word.to_le_bytes()[byte])] += 1;
+            }
             report.say(family, &format!("byte {byte}"), even_score(&counts), SIGMAS);
         }
     });
@@ -234,8 +239,11 @@ fn the_statistics_catch_a_generator_that_only_multiplies() {
     assert!(correlation_score(pairs).abs() > SIGMAS, "neighbours are correlated");
 }
 
+/// What it is called, its name without the topic, purpose, seed, attempt and word.
+type Sibling = (&'static str, [u64; 4], Purpose, u64, u32, u32);
+
 /// Series along consecutive topics, from names that differ in one part.
-fn siblings() -> Vec<(&'static str, [u64; 4], Purpose, u64, u32, u32)> {
+fn siblings() -> Vec<Sibling> {
     let name =
         |from: &str, to: &str, label: &str| [name_word(from), name_word(to), name_word(label), 0];
     let base = name("c", "p1", "Prepare");
@@ -252,7 +260,7 @@ fn siblings() -> Vec<(&'static str, [u64; 4], Purpose, u64, u32, u32)> {
     ]
 }
 
-fn along_topics(sibling: &(&str, [u64; 4], Purpose, u64, u32, u32)) -> Vec<u64> {
+fn along_topics(sibling: &Sibling) -> Vec<u64> {
     let &(_, [from, to, label, _], purpose, seed, attempt, index) = sibling;
     let draws = Draws::new(Seed(seed));
     (0..LENGTH)
