@@ -34,7 +34,7 @@ fn message(draws: &Draws, from: &str, to: &str, label: &str, topic: u64) -> Key 
     draws.key(Purpose::Network, [name_word(from), name_word(to), name_word(label), topic])
 }
 
-/// A name, and a word by its place in a series.
+/// A name for a series, and its words by their place.
 type Family = (&'static str, Box<dyn Fn(u64) -> u64>);
 
 /// Words of names that differ in one part only, by their place in the series.
@@ -239,7 +239,7 @@ fn the_statistics_catch_a_generator_that_only_multiplies() {
     assert!(correlation_score(pairs).abs() > SIGMAS, "neighbours are correlated");
 }
 
-/// What differs; the name, the purpose, the seed, the attempt and the word's index.
+/// What it is called, its name without the topic, purpose, seed, attempt and word.
 type Sibling = (&'static str, [u64; 4], Purpose, u64, u32, u32);
 
 /// Series along consecutive topics, from names that differ in one part.
@@ -260,7 +260,7 @@ fn siblings() -> Vec<Sibling> {
     ]
 }
 
-fn along_topics(sibling: &(&str, [u64; 4], Purpose, u64, u32, u32)) -> Vec<u64> {
+fn along_topics(sibling: &Sibling) -> Vec<u64> {
     let &(_, [from, to, label, _], purpose, seed, attempt, index) = sibling;
     let draws = Draws::new(Seed(seed));
     (0..LENGTH)

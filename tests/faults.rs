@@ -616,10 +616,10 @@ fn triggers_count_from_one_and_only_what_matches() {
     assert_eq!(lost(", nth: 4"), ["20 a>p2"]);
     assert_eq!(lost(r#", peer: "p2""#), ["10 a>p2"]);
     assert_eq!(lost(r#", peer: "p2", nth: 3"#), ["30 a>p2"]);
-    assert_eq!(lost(r", topic: 3"), ["30 a>p1"]);
+    assert_eq!(lost(", topic: 3"), ["30 a>p1"]);
     assert_eq!(lost(r#", topic: 3, peer: "p2""#), ["30 a>p2"]);
-    assert_eq!(lost(r", topic: 3, nth: 2"), ["30 a>p2"]);
-    assert_eq!(lost(r", topic: 3, nth: 3"), Vec::<String>::new());
+    assert_eq!(lost(", topic: 3, nth: 2"), ["30 a>p2"]);
+    assert_eq!(lost(", topic: 3, nth: 3"), Vec::<String>::new());
     assert_eq!(lost(r#", node: "p1""#), Vec::<String>::new());
     let answered = r#"(id: "x", when: Before(event: Send("Answer"), node: "p2"), do: Lose)"#;
     assert_eq!(stopped(&run("", answered)), ["11 p2>a"]);

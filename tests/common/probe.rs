@@ -9,7 +9,7 @@
 //!   a ◀─ Back(records) ── p1             after a boot that found records
 //! ```
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use serde::{Deserialize, Serialize};
 use splitbrain::{
