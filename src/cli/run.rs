@@ -30,7 +30,9 @@ use crate::{
         run::{RuleReport, Run},
     },
 };
+use indicatif::ProgressBar;
 use std::{
+    io::IsTerminal,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
@@ -100,17 +102,27 @@ pub(super) fn run(environment: &Environment<'_>, arguments: &Arguments) -> Code 
     };
     let mut code = Code::AsExpected;
     let mut objects = Vec::new();
+    let progress = progress(loaded.len());
     for (place, file) in loaded.iter_mut().enumerate() {
         if let Some(until) = arguments.until {
             cut_short(&mut file.plan, until);
         }
         let teller = Teller { environment, arguments, file, first: place == 0 };
         code = code.or_graver(teller.tell(&mut objects));
+        progress.inc(1);
     }
     if environment.format == Format::Json {
         environment.print(&format!("{}\n", serde_json::Value::from(objects)));
     }
     code
+}
+
+/// A bar on stderr while results go to a file or a pipe; nothing where they scroll by.
+fn progress(files: usize) -> ProgressBar {
+    if files < 2 || std::io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new(files as u64) // It hides itself where stderr is no terminal.
 }
 
 fn cut_short(plan: &mut Plan, until: Duration) {

@@ -424,6 +424,11 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    /// Whether a node stays as broken as it is: outside the core, after the healing.
+    pub(super) fn is_frozen(&self, node: NodeId) -> bool {
+        self.healed && !self.network.healed.contains(node)
+    }
+
     /// Faults are over: no rule strikes any more, and the core is repaired. The rest stays broken,
     /// for healing everything hides livelocks. Returns the nodes to boot.
     pub(super) fn heal(&mut self, core: NodeSet) -> Vec<NodeId> {
@@ -431,6 +436,7 @@ impl<P: Protocol> Core<P> {
         self.rules.iter_mut().for_each(|rule| rule.off = true);
         self.cells.iter_mut().for_each(|cell| cell.doom = None);
         self.network.healed = core;
+        self.network.cuts.iter_mut().for_each(|cut| cut.until = Time::MAX);
         let nowhere = (Endpoint::default(), Endpoint::default());
         self.cause = self.note(Kind::Heal, nowhere, 0, 0, || format!("{core:?}"));
         self.signal(self.cause, signal::What::Healed);

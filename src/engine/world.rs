@@ -184,21 +184,29 @@ impl<P: Protocol> World<P> {
                 }
             }
             Event::Boot { node, incarnation } => {
-                if self.is_current(node, incarnation) && self.core.cell(node).is_down() {
+                if self.is_current(node, incarnation)
+                    && self.core.cell(node).is_down()
+                    && !self.core.is_frozen(node)
+                {
                     self.boot(node);
                 }
             }
             Event::Resume { node, ticket } => {
-                if self.core.cell(node).pauses == ticket && self.is_paused(node) {
+                let current = self.core.cell(node).pauses == ticket;
+                if current && self.is_paused(node) && !self.core.is_frozen(node) {
                     self.resume(node);
                 }
             }
             Event::EndSlow { node, ticket } => {
-                if self.core.cell(node).spells == ticket {
+                if self.core.cell(node).spells == ticket && !self.core.is_frozen(node) {
                     self.core.cell(node).slowed = None;
                 }
             }
-            Event::EndCut(id) | Event::EndSlowLink(id) => self.core.mend(id),
+            Event::EndCut(id) | Event::EndSlowLink(id) => {
+                if !self.core.healed {
+                    self.core.mend(id); // Afterwards what is left of it is frozen.
+                }
+            }
             Event::Strike(rule) => {
                 _ = self.core.strike(rule, None, &mut Twist::default());
             }
