@@ -122,3 +122,17 @@ fn blocks_are_told_from_those_of_other_languages_and_know_their_lines() {
     assert_eq!(mistakes(&path, block).len(), 2);
     assert!(mistakes(&path, block)[0].contains(":8: "), "{:?}", mistakes(&path, block));
 }
+
+#[test]
+fn the_screen_in_the_readme_is_what_its_command_prints() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let shown = std::process::Command::new(env!("CARGO_BIN_EXE_splitbrain"))
+        .args(["run", "scenarios/two_phase_commit/coordinator_dies_in_the_window.ron"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(shown.status.success());
+    let screen = String::from_utf8(shown.stdout).unwrap();
+    let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
+    assert!(readme.contains(&format!("```text\n{screen}```")), "the README shows another screen");
+}
