@@ -124,3 +124,32 @@ fn without_any_one_step_the_property_that_its_doc_names_falls() {
         }
     }
 }
+
+#[test]
+fn every_sound_combination_of_settings_survives_the_swarm() {
+    let combinations = [
+        "participants: 3, presume: Mixed, termination: Cooperative, read_only_votes: Off, enlist: All",
+        "participants: 3, presume: Mixed, termination: Cooperative, read_only_votes: Off",
+        "participants: 3, presume: Abort, enlist: All",
+        "participants: 3, presume: Commit, enlist: All",
+        "participants: 4, presume: Nothing, enlist: All",
+        "participants: 3, enlist: All, begin: ResourceManager(coordinator: Apart)",
+        "participants: 3, enlist: All, begin: ResourceManager(coordinator: CoLocated)",
+    ];
+    let patience = "vote_deadline: \"40ms\", resend_interval: \"30ms\", inquiry_interval: \"25ms\"";
+    for settings in combinations {
+        let protocol = format!("TwoPhaseCommit({settings}, refuse: Chance(\"15%\"), {patience})");
+        let mut sets = vec![("protocol", protocol), ("network.replay", "10%".to_owned())];
+        if settings.contains("CoLocated") {
+            let deaf = r#"(id: "deaf", when: Times(count: (0, 2), within: ("0s", "1500ms")), do: CutOneWay(from: Nodes(["p1"]), to: Nodes(["p2"]), for: "50ms..300ms"))"#;
+            sets.push(("faults.deaf", deaf.to_owned()));
+        }
+        let plan = swarm(&sets);
+        let mut runner = plan.runner();
+        for seed in 1..=SEEDS / 5 {
+            let (_, judgements) = runner.judge(Seed(seed));
+            let broken = judgements.iter().find(|judgement| violated(judgement));
+            assert!(broken.is_none(), "{settings}, seed {seed}: {broken:?}");
+        }
+    }
+}

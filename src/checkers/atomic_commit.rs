@@ -108,7 +108,7 @@ struct Txn {
     no: Option<Signal>,
     commit: Option<Signal>,
     abort: Option<Signal>,
-    timed_out: bool,
+    excused: bool,
 }
 
 impl Checker for AtomicCommit {
@@ -180,7 +180,9 @@ impl AtomicCommit {
             Fact::Voted(txn, Vote::No) => {
                 self.txns.entry_or_default(txn).no.get_or_insert(*signal);
             }
-            Fact::TimedOut(txn) => self.txns.entry_or_default(txn).timed_out = true,
+            Fact::TimedOut(txn) | Fact::Declined(txn) => {
+                self.txns.entry_or_default(txn).excused = true;
+            }
             Fact::RestsOn(txn, nodes) => {
                 let missing = nodes.minus(self.txns.entry_or_default(txn).yes);
                 let first = missing.iter().next().map(|missing| (*signal, txn, missing));
@@ -260,7 +262,7 @@ impl AtomicCommit {
         if self.weather.is_disturbed() {
             return judge(NONTRIVIALITY, None, 0, "the run was disturbed".to_owned());
         }
-        let willing = self.txns.iter().filter(|(_, txn)| txn.no.is_none() && !txn.timed_out);
+        let willing = self.txns.iter().filter(|(_, txn)| txn.no.is_none() && !txn.excused);
         let decided = willing.filter(|(_, txn)| txn.commit.or(txn.abort).is_some());
         let exercised = decided.clone().count() as u64;
         let aborted = decided.filter_map(|(txn, said)| Some((txn, said.abort?)));

@@ -67,6 +67,7 @@ fn fact_says(fact: &Fact) -> String {
         Fact::Voted(txn, Vote::Yes) => format!("voted yes on {txn}"),
         Fact::Voted(txn, Vote::No) => format!("voted no on {txn}"),
         Fact::Decided(txn, decision) => format!("decided {} on {txn}", decision_word(*decision)),
+        Fact::Declined(txn) => format!("declined {txn}"),
         Fact::TimedOut(txn) => format!("gave up waiting for {txn}"),
         Fact::RestsOn(txn, nodes) => {
             format!("rested the commit of {txn} on the yes of {} nodes", nodes.len())

@@ -81,6 +81,7 @@ impl Knowledge {
             Fact::Remembers(txn) => txns.entry_or_default(txn).remembers = Some(*signal),
             Fact::Forgot(txn) => txns.entry_or_default(txn).remembers = None,
             Fact::Voted(_, Vote::No)
+            | Fact::Declined(_)
             | Fact::TimedOut(_)
             | Fact::RestsOn(..)
             | Fact::Stages { .. }

@@ -302,6 +302,7 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
     let fact = |fact| match fact {
         Fact::Voted(of, vote) => Fact::Voted(txn(of), vote),
         Fact::Decided(of, decision) => Fact::Decided(txn(of), decision),
+        Fact::Declined(of) => Fact::Declined(txn(of)),
         Fact::TimedOut(of) => Fact::TimedOut(txn(of)),
         Fact::RestsOn(of, on) => Fact::RestsOn(txn(of), on.iter().map(node).collect::<NodeSet>()),
         Fact::Remembers(of) => Fact::Remembers(txn(of)),

@@ -158,9 +158,9 @@ impl<P: Protocol> Core<P> {
     }
 
     /// How long the next handler of a node takes.
-    pub(super) fn service_time(&mut self, node: NodeId) -> Option<Duration> {
+    pub(super) fn service_time(&mut self, node: NodeId, event: u64) -> Option<Duration> {
         let name = self.names.endpoints[usize::from(node.0)];
-        let key = self.draws.key(crate::base::draws::Purpose::Node, [name, 2, 0, 0]);
+        let key = self.draws.key(crate::base::draws::Purpose::Node, [name, 2, event, 0]);
         let word = key.word(self.attempt(key), 0);
         self.service(node).map(|service| service.time.sample(word))
     }

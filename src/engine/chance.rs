@@ -29,8 +29,8 @@ use std::sync::Arc;
 const EFFECTS_MAX: u32 = 32;
 
 impl<P: Protocol> Core<P> {
-    /// Rules that strike at forces.
-    pub(super) fn each_force(&mut self, node: NodeId) {
+    /// Rules that strike at forces; a force is named by the record that asks for it.
+    pub(super) fn each_force(&mut self, node: NodeId, record: u64) {
         if self.setup.rules.is_empty() {
             return;
         }
@@ -41,7 +41,7 @@ impl<P: Protocol> Core<P> {
                 continue;
             }
             let name = self.names.endpoints[usize::from(node.0)];
-            let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, 0, 0]);
+            let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, record, 0]);
             if self.happens(rule, *chance, key) {
                 self.strike(rule as u16, Some(node), &mut Twist::default());
             }
@@ -57,15 +57,13 @@ impl<P: Protocol> Core<P> {
             if !(nodes.is_empty() || nodes.contains(&node)) || !self.arm(rule) {
                 continue;
             }
-            if self.cell(node).doom.is_some() || self.cell(node).is_down() {
-                continue;
-            }
             let name = self.names.endpoints[usize::from(node.0)];
             let word = self.rules[rule].word;
             let key = self.draws.key(Purpose::Faults, [word, name, what[0], what[1]]);
             let first = self.attempt(key) * (EFFECTS_MAX / 8);
             let cut = (0..EFFECTS_MAX).find(|i| chance.happens(key.word(first + i / 8, i % 8)));
-            if let Some(effects_left) = cut {
+            let spared = self.cell(node).doom.is_some() || self.cell(node).is_down();
+            if let Some(effects_left) = cut.filter(|_| !spared) {
                 self.rules[rule].strike = key.word(first + effects_left / 8, effects_left % 8);
                 self.doom_handler(rule as u16, node, &definition.what, effects_left);
             }
@@ -81,7 +79,9 @@ impl<P: Protocol> Core<P> {
         let down = self.span(rule, down);
         let wipe = *disk == DiskFate::Wipe;
         // It fires when it falls between two effects: the handler may have fewer.
-        self.cell(node).doom = Some(Doom { rule, effects_left, at_end: false, down, wipe });
+        let strike = self.rules[usize::from(rule)].strike;
+        let doom = Doom { rule, effects_left, at_end: false, strike, down, wipe };
+        self.cell(node).doom = Some(doom);
     }
 
     /// Whether a random fault would break more than the protocol claims to survive.
@@ -105,7 +105,7 @@ impl<P: Protocol> Core<P> {
     /// Nodes that are down, about to be, paused, or cut off from the larger side.
     fn unavailable(&self) -> NodeSet {
         let broken = |cell: &CellOf<P>| {
-            cell.busy & (DOWN | PAUSED) != 0 || cell.doom.is_some_and(|doom| doom.at_end)
+            cell.busy & (DOWN | PAUSED) != 0 || cell.doom.is_some() || cell.failing.is_some()
         };
         let nodes = self.cells.iter().enumerate().filter(|(_, cell)| broken(cell));
         let down: NodeSet = nodes.map(|(node, _)| NodeId(node as u16)).collect();

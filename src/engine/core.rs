@@ -128,6 +128,8 @@ pub(super) struct Doom {
     pub(super) rule: u16,
     pub(super) effects_left: u32,
     pub(super) at_end: bool,
+    /// What the draws about it are named by.
+    pub(super) strike: u64,
     pub(super) down: Option<Duration>,
     pub(super) wipe: bool,
 }
@@ -150,6 +152,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) pauses: u32,
     pub(super) spells: u32,
     pub(super) flushing: bool,
+    /// The digest of the record that last asked for a force.
+    pub(super) asked_for: u64,
     pub(super) booted: bool,
     pub(super) clock: Clock,
     pub(super) log: Log<R>,
@@ -181,6 +185,7 @@ impl<M, R, T> Cell<M, R, T> {
             pauses: 0,
             spells: 0,
             flushing: false,
+            asked_for: 0,
             booted: false,
             clock: Clock::default(),
             log: Log::new(),
@@ -415,8 +420,11 @@ impl<P: Protocol> Core<P> {
         if self.cell(node).stalled.take().is_none_or(|(until, _)| until <= self.now) {
             return;
         }
-        let of =
-            |slot: &Slot<_, _>| matches!(slot.event, Event::Durable { node: at, .. } if at == node);
+        let current = self.cell(node).incarnation;
+        let of = |slot: &Slot<_, _>| match slot.event {
+            Event::Durable { node: at, incarnation, .. } => (at, incarnation) == (node, current),
+            _ => false,
+        };
         if let Some(place) = self.slab.iter().position(of) {
             let Slot { cause, event, .. } = self.slab[place].clone();
             self.cancel(place as u32);

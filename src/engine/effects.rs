@@ -130,7 +130,8 @@ impl<P: Protocol> Core<P> {
         let event = self
             .note(Kind::Force, (end, end), label, digest.fold.short(), || format!("{record:?}"));
         let upto = self.cell(node).log.append(record, Writing::Forced, event);
-        self.flush(node);
+        self.cell(node).asked_for = digest.fold.short();
+        self.flush(node, digest.fold.short());
         After::Waits(upto, label)
     }
 
@@ -180,15 +181,16 @@ impl<P: Protocol> Core<P> {
         self.watch(Moment::Before, Place::step(node, step), &mut Twist::default())
     }
 
-    /// Asks the disk to make the log durable, unless it is at it already.
-    fn flush(&mut self, node: NodeId) {
+    /// Asks the disk to make the log durable, unless it is at it already. The record that asks
+    /// names the draws, so that a force more or less moves no other.
+    fn flush(&mut self, node: NodeId, record: u64) {
         if self.cell(node).flushing {
             return; // The next flush takes all that wait.
         }
         self.counters.flushes += 1;
-        self.each_force(node);
+        self.each_force(node, record);
         let name = self.names.endpoints[usize::from(node.0)];
-        let key = self.draws.key(Purpose::Disk, [name, 0, 0, 0]);
+        let key = self.draws.key(Purpose::Disk, [name, 0, record, 0]);
         let attempt = self.attempt(key);
         let at = self.now + self.setup.force.sample(key.word(attempt, 0));
         let cell = self.cell(node);
@@ -318,7 +320,8 @@ impl<P: Protocol> Core<P> {
         }
         let waits = cell.parked.front().is_some_and(|parked| parked.upto > cell.log.durable());
         if waits {
-            self.flush(node);
+            let record = self.cell(node).asked_for;
+            self.flush(node, record);
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Vote {
 pub enum Fact {
     /// A participant voted on a transaction. A Yes leaves it in doubt until it has decided.
     Voted(TxnId, Vote),
+    /// A participant voted No without a force: should a crash take that back, it may still say Yes.
+    Declined(TxnId),
     /// A node reached a decision.
     Decided(TxnId, Decision),
     /// The decision was taken because something did not answer in time.

@@ -203,6 +203,7 @@ impl<P: Protocol> Core<P> {
                     rule,
                     effects_left: 0,
                     at_end: true,
+                    strike: self.rules[usize::from(rule)].strike,
                     down,
                     wipe: *disk == DiskFate::Wipe,
                 };
@@ -307,8 +308,8 @@ impl<P: Protocol> Core<P> {
     /// Memory gone, timers gone, a prefix of the unsynced log kept; what was sent lives on.
     pub(super) fn crash(&mut self, node: NodeId, doom: Doom) {
         let name = self.names.endpoints[usize::from(node.0)];
-        let incarnation = u64::from(self.cell(node).incarnation);
-        let key = self.draws.key(Purpose::Disk, [name, 1, incarnation, 0]);
+        let rule = self.rules[usize::from(doom.rule)].word;
+        let key = self.draws.key(Purpose::Disk, [name, 1, rule, doom.strike]);
         let forcing = !self.cell(node).parked.is_empty();
         self.forget(node);
         let cell = self.cell(node);
@@ -347,8 +348,13 @@ impl<P: Protocol> Core<P> {
         let serving = self.cell(node).serving.take();
         let mut inbox = std::mem::take(&mut self.cell(node).inbox);
         for waiting in serving.into_iter().chain(inbox.drain(..)) {
-            if let Event::Deliver(envelope) = waiting.event {
-                self.lose(&envelope, Lost::Dead);
+            match waiting.event {
+                Event::Deliver(envelope) => self.lose(&envelope, Lost::Dead),
+                Event::Request { op, .. } => {
+                    let ends = (self.client_of(op), node.into());
+                    self.lose_for_client(op, ends, Lost::Dead);
+                }
+                _ => {}
             }
         }
         self.cell(node).inbox = inbox;
@@ -356,7 +362,9 @@ impl<P: Protocol> Core<P> {
 
     /// A force failed, and the node stops: what it believes about its log is no longer true.
     pub(super) fn fail_force(&mut self, node: NodeId, rule: u16, down: Option<Duration>) {
-        self.crash(node, Doom { rule, effects_left: 0, at_end: true, down, wipe: false });
+        let strike = self.rules[usize::from(rule)].strike;
+        let doom = Doom { rule, effects_left: 0, at_end: true, strike, down, wipe: false };
+        self.crash(node, doom);
     }
 
     fn pause(&mut self, rule: u16, node: NodeId, span: &Span) {

@@ -123,6 +123,7 @@ pub enum Ties {
     /// As they were scheduled.
     #[default]
     Insertion,
-    /// Drawn by seed, to show races that insertion order hides.
+    /// Drawn by seed, to show races that insertion order hides. The draw is by the number of the
+    /// event: an event more or less moves all later ties.
     Shuffled,
 }

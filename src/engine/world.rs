@@ -310,7 +310,7 @@ impl<P: Protocol> World<P> {
         let incarnation = cell.incarnation;
         let mut takes = None;
         if !self.core.setup.service.is_empty() {
-            takes = self.core.service_time(node);
+            takes = self.core.service_time(node, event_word::<P>(&waiting.event));
         }
         if let Some((span, rule)) = slowed {
             self.core.effect_of(rule);
@@ -526,5 +526,15 @@ impl<P: Protocol> World<P> {
             core.insert(others.swap_remove(place));
         }
         core
+    }
+}
+
+/// What names the service time of an event: its content.
+fn event_word<P: Protocol>(event: &super::core::EventOf<P>) -> u64 {
+    match event {
+        Event::Deliver(envelope) => envelope.digest,
+        Event::Timer { timer, .. } => digest(timer).fold.short(),
+        Event::Request { op, .. } => u64::from(op.0),
+        _ => 0,
     }
 }

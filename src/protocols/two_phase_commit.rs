@@ -27,7 +27,8 @@
 //!
 //! Follows Bernstein, Hadzilacos & Goodman (1987), chapter 7, and Mohan, Lindsay & Obermarck (1986)
 //! for the presumptions and the read-only vote. Their sessions deliver in order and once; links
-//! here do not, so a refusal under presumed commit is forced too, and participants remember the
+//! here do not, so a refusal under presumed commit is forced too, a refusal under presumed abort is
+//! forced before a peer hears of it, and participants remember the
 //! outcomes of a whole run. Gray & Lamport's (2006) accounting, in which a resource manager begins
 //! and nobody acknowledges or forgets, is `begin: ResourceManager`.
 //!
@@ -99,6 +100,8 @@ pub enum Record {
     Prepared(Promise),
     /// Participant: "I have aborted, before promising anything."
     Refused(TxnId),
+    /// The same without a force: should a crash take it back, the next `Prepare` is judged anew.
+    Declined(TxnId),
     /// Participant: what became of a promise.
     Outcome(TxnId, Decision),
 }
@@ -208,6 +211,7 @@ pub struct TwoPhaseCommit {
     decided: Table<TxnId, Verdict>,
     in_doubt: Table<TxnId, Promise>,
     outcomes: Table<TxnId, Decision>,
+    declined: Table<TxnId, ()>,
     balances: Table<u32, i64>,
     // Lost in a crash.
     ballots: Table<TxnId, Ballot>,
@@ -285,6 +289,7 @@ impl Protocol for TwoPhaseCommit {
             Record::End(txn) => _ = self.decided.remove(&txn),
             Record::Prepared(promise) => _ = self.in_doubt.insert(promise.txn, promise),
             Record::Refused(txn) => _ = self.outcomes.insert(txn, Decision::Abort),
+            Record::Declined(txn) => _ = self.declined.insert(txn, ()),
             Record::Outcome(txn, decision) => self.settle(txn, decision),
         }
     }
@@ -298,8 +303,10 @@ impl Protocol for TwoPhaseCommit {
             self.abort_collecting(*txn, *cohort, ctx);
         }
         for (txn, verdict) in &self.decided.clone() {
-            self.missing_acks.insert(*txn, verdict.inform);
-            self.resend(*txn, ctx);
+            if verdict.memory == Memory::UntilAcked {
+                self.missing_acks.insert(*txn, verdict.inform);
+                self.resend(*txn, ctx);
+            }
         }
         for (txn, _) in &self.in_doubt.clone() {
             self.inquire(*txn, ctx);
@@ -333,6 +340,7 @@ impl Protocol for TwoPhaseCommit {
                 facts.state(Fact::Voted(*txn, Vote::No));
                 facts.state(Fact::Decided(*txn, Decision::Abort));
             }
+            Record::Declined(txn) => facts.state(Fact::Declined(*txn)),
             Record::Outcome(txn, decision) => facts.state(Fact::Decided(*txn, *decision)),
         }
     }
@@ -390,6 +398,7 @@ impl TwoPhaseCommit {
         match self.outcomes.get(&txn) {
             Some(Decision::Abort) => return ctx.send(from, Message::No(txn)),
             Some(Decision::Commit) => return, // A late repeat: nobody counts it.
+            None if self.declined.contains_key(&txn) => return ctx.send(from, Message::No(txn)),
             None if self.in_doubt.contains_key(&txn) => {
                 return ctx.send(from, Message::Yes(txn));
             }
@@ -419,16 +428,19 @@ impl TwoPhaseCommit {
         ctx.set_timer(ctx.config().inquiry_interval, Timer::Inquire(txn));
     }
 
-    /// A refusal that presumption would not repeat is forced: should `Prepare` come again after a
-    /// crash, it must meet the same answer.
+    /// Presuming abort, a refusal is not forced. A crash may take it back, and then a `Prepare` that
+    /// comes again may get a Yes: that is consistent as long as the refusal was told to nobody but
+    /// the coordinator, which counts a No for good.
     fn vote_no(&mut self, coordinator: NodeId, proposal: Proposal, ctx: &mut Ctx<'_>) {
-        let refused = Record::Refused(proposal.txn);
+        let txn = proposal.txn;
         let record = match proposal.presume {
-            Presume::Abort => ctx.write(refused),
-            Presume::Nothing | Presume::Commit => ctx.force(Step::ForceOutcome, refused),
+            Presume::Abort => ctx.write(Record::Declined(txn)),
+            Presume::Nothing | Presume::Commit => {
+                ctx.force(Step::ForceOutcome, Record::Refused(txn))
+            }
         };
         self.apply(record);
-        ctx.send(coordinator, Message::No(proposal.txn));
+        ctx.send(coordinator, Message::No(txn));
     }
 
     fn on_yes(&mut self, from: NodeId, txn: TxnId, ctx: &mut Ctx<'_>) {
@@ -487,7 +499,8 @@ impl TwoPhaseCommit {
     /// An abort that is presumed anyway needs no force.
     fn log_verdict(&mut self, verdict: Verdict, ctx: &mut Ctx<'_>) {
         let record = Record::Decided(verdict);
-        let presumed = (verdict.decision, verdict.presume) == (Decision::Abort, Presume::Abort);
+        let abort = (verdict.decision, verdict.presume) == (Decision::Abort, Presume::Abort);
+        let presumed = abort && verdict.memory == Memory::None;
         let record =
             if presumed { ctx.write(record) } else { ctx.force(Step::ForceDecision, record) };
         self.apply(record);
@@ -587,7 +600,24 @@ impl TwoPhaseCommit {
             (None, Presume::Commit) => Decision::Commit,
             (None, Presume::Nothing | Presume::Abort) => Decision::Abort,
         };
+        if ctx.config().begin != Begin::Coordinator && !self.decided.contains_key(&txn) {
+            self.abort_unbegun(txn, ctx);
+        }
         ctx.send(from, Message::Decide(txn, decision, presume));
+    }
+
+    /// Where a resource manager begins, its promise may overtake its `Begin`: whoever is told that
+    /// nothing is known must be right for ever, so the abort is logged and `Begin` comes too late.
+    fn abort_unbegun(&mut self, txn: TxnId, ctx: &mut Ctx<'_>) {
+        let verdict = Verdict {
+            txn,
+            decision: Decision::Abort,
+            presume: Presume::Abort,
+            inform: NodeSet::EMPTY,
+            because: Because::TimedOut,
+            memory: Memory::Forever,
+        };
+        self.apply(ctx.force(Step::ForceDecision, Record::Decided(verdict)));
     }
 
     /// Who knows tells; who has not voted aborts, and may say so; who is in doubt cannot help.
@@ -853,7 +883,7 @@ mod tests {
     #[test]
     fn a_late_prepare_meets_the_refusal_that_was_given_before() {
         let mut bench = bench();
-        bench.apply("p1", [Record::Refused(T1)]);
+        bench.apply("p1", [Record::Declined(T1)]);
         let effects = bench.message("p1", "c", Message::Prepare(proposal(Presume::Abort)));
         assert_eq!(effects, [to("c", Message::No(T1))]);
     }

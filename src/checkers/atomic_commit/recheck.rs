@@ -66,6 +66,7 @@ pub(super) fn aborted_for_nothing(cited: &[Found], signals: &[Signal]) -> Result
     };
     ensure(evidence::undisturbed(signals), "a fault had an effect")?;
     ensure(!was_stated(signals, Fact::Voted(*txn, Vote::No)), "somebody voted no")?;
+    ensure(!was_stated(signals, Fact::Declined(*txn)), "somebody declined")?;
     ensure(!was_stated(signals, Fact::TimedOut(*txn)), "there was a time-out")
 }
 

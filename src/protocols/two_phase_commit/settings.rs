@@ -205,6 +205,10 @@ impl Config {
             let given = self.participants;
             say("participants", format!("there can be 1 to 60 participants, not {given}"));
         }
+        if self.begin != Begin::Coordinator && self.enlist != Enlist::All {
+            let reason = "a resource manager that begins takes part itself: write `enlist: All`";
+            say("begin", reason.to_owned());
+        }
         if self.termination == Termination::Cooperative && self.read_only_votes == ReadOnlyVotes::On
         {
             let reason = "a read-only vote leaves no trace, and whoever is asked later would take \
