@@ -11,7 +11,7 @@
 //! without any.
 
 use super::{
-    model::{Budget, Raw, Scenario},
+    model::{Budget, Scenario},
     plan::{CheckUse, Plan},
     registry::Registry,
     resolve::{Resolver, compile, fixed},
@@ -433,6 +433,3 @@ fn budget(budget: Budget, claim: Tolerance) -> EngineBudget {
         Budget::Unlimited => EngineBudget::Unlimited,
     }
 }
-
-/// What [`Raw`] stands for has been read by the registry; this keeps the field from being unused.
-const _: Raw = Raw;

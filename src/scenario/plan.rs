@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     base::{
-        ids::Seed,
+        ids::{NodeId, Seed},
         text::{decode::decode_named, source::Node},
     },
     checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
     engine::{
-        runner::{Catalog, Configured, Simulation},
+        runner::{Catalog, Configured, RunEnd, Simulation},
         setup::Setup,
         signal::Signal,
         trace::Recording,
@@ -155,19 +155,8 @@ impl Runner<'_> {
     /// # Panics
     /// When a witness does not stand up to its recheck, which is a bug in a checker.
     pub fn run(&mut self, seed: Seed, recording: Recording) -> Run {
-        let judges = &mut self.judges;
-        judges.checkers.iter_mut().for_each(|checker| checker.reset());
-        judges.signals = (recording == Recording::Full).then(Vec::new);
-        self.simulation.reset(seed, recording);
-        let end = self.simulation.run(judges);
-        let waiting = self.simulation.waiting();
-        let history = self.simulation.history();
-        let finish = Finish { end: &end, waiting: &waiting, history };
-        let mut judgements = Vec::new();
-        for checker in &mut judges.checkers {
-            judgements.extend(checker.finish(&finish));
-        }
-        let signals = judges.signals.take().unwrap_or_default();
+        let (end, waiting, judgements) = self.play(seed, recording);
+        let signals = self.judges.signals.take().unwrap_or_default();
         if recording == Recording::Full {
             self.recheck(&judgements, &signals);
         }
@@ -193,17 +182,26 @@ impl Runner<'_> {
 
     /// The cheap way for many seeds: only the hash and the judgements.
     pub fn judge(&mut self, seed: Seed) -> (u128, Vec<Judgement>) {
+        let (_, _, judgements) = self.play(seed, Recording::HashOnly);
+        (self.simulation.trace().hash(), judgements)
+    }
+
+    /// Runs a seed to its end and lets every checker judge: how it ended, who waits, the verdicts.
+    fn play(
+        &mut self,
+        seed: Seed,
+        recording: Recording,
+    ) -> (RunEnd, Vec<(NodeId, String)>, Vec<Judgement>) {
         let judges = &mut self.judges;
         judges.checkers.iter_mut().for_each(|checker| checker.reset());
-        judges.signals = None;
-        self.simulation.reset(seed, Recording::HashOnly);
+        judges.signals = (recording == Recording::Full).then(Vec::new);
+        self.simulation.reset(seed, recording);
         let end = self.simulation.run(judges);
         let waiting = self.simulation.waiting();
-        let history = self.simulation.history();
-        let finish = Finish { end: &end, waiting: &waiting, history };
+        let finish = Finish { end: &end, waiting: &waiting, history: self.simulation.history() };
         let judgements =
             judges.checkers.iter_mut().flat_map(|checker| checker.finish(&finish)).collect();
-        (self.simulation.trace().hash(), judgements)
+        (end, waiting, judgements)
     }
 
     /// The simulation, to look at after a run.
