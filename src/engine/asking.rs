@@ -60,7 +60,7 @@ impl<P: Protocol> Core<P> {
                 serving[below(draw.word("node"), serving.len() as u64) as usize]
             }
         };
-        let op = OpId(self.history.len() as u32 + 1);
+        let op = workload.number(client, nth);
         let ends = (self.catalog.client_end(client), Endpoint::from(node));
         let event =
             self.note(Kind::Invoke, ends, 0, u64::from(op.0), || format!("{op} {operation:?}"));
@@ -113,7 +113,7 @@ impl<P: Protocol> Core<P> {
 
     fn end(&mut self, op: OpId, ending: Ending) {
         let now = self.now;
-        let entry = &mut self.history[op.0 as usize - 1];
+        let entry = self.history.get_mut(op).expect("what ends was invoked");
         entry.ending = Some((now, ending));
         let entry = *entry;
         let operations = &mut self.counters.operations;
@@ -154,7 +154,7 @@ impl<P: Protocol> Core<P> {
 
     /// The history of an operation that was invoked.
     pub(super) fn entry(&self, op: OpId) -> &HistoryEntry {
-        &self.history[op.0 as usize - 1]
+        self.history.get(op).expect("what is under way was invoked")
     }
 
     /// How long the next handler of a node takes.

@@ -89,7 +89,7 @@ impl<P: Protocol> Core<P> {
         }
         for copy in 0..u32::from(twist.copies) {
             self.counters.message(role, envelope.label).copied += 1;
-            let latency = self.network.fate(ends.0, ends.1, key, attempt + copy + 1).latency;
+            let latency = self.network.copy_latency(ends.0, ends.1, key, (attempt, copy));
             let at = self.arrival(ends, latency);
             self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
         }
@@ -366,7 +366,7 @@ impl<P: Protocol> Core<P> {
 
     /// Answers a client over its own link.
     pub(super) fn reply(&mut self, node: NodeId, op: OpId, answer: Answer) {
-        let Some(entry) = self.history.get((op.0 as usize).wrapping_sub(1)) else {
+        let Some(entry) = self.history.get(op) else {
             return; // A protocol may answer what nobody asked; nobody listens.
         };
         let client = self.catalog.client_end(entry.client);

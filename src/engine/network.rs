@@ -230,6 +230,20 @@ impl Network {
         Fate { lost, latency: link.latency.sample(key.word(attempt, 0)), copy, replay }
     }
 
+    /// How long a copy travels that a fault rule makes, counted from 0: drawn apart from the fates
+    /// of later attempts.
+    pub(super) fn copy_latency(
+        &self,
+        from: Endpoint,
+        to: Endpoint,
+        key: Key,
+        (attempt, copy): (u32, u32),
+    ) -> Duration {
+        const ATTEMPTS_MAX: u32 = 1 << 20;
+        let word = key.word(attempt + (copy + 1) * ATTEMPTS_MAX, 0);
+        self.link(from, to).latency.sample(word)
+    }
+
     /// Whether messages of a link keep their order.
     pub(super) fn order(&self, from: Endpoint, to: Endpoint) -> Order {
         self.link(from, to).order

@@ -327,7 +327,7 @@ impl<P: Protocol> Simulation for World<P> {
         Self::in_flight(self, role, label)
     }
     fn history(&self) -> &[HistoryEntry] {
-        &self.core.history
+        self.core.history.entries()
     }
     fn rules(&self) -> Vec<RuleCounts> {
         self.core.rules.iter().map(|rule| rule.counts).collect()
