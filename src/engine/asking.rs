@@ -16,6 +16,7 @@ use super::{
     network::{Endpoint, Lost},
     operations::{Answer, Ending, HistoryEntry},
     protocol::Protocol,
+    script::Carried,
     signal::What,
     trace::Kind,
 };
@@ -55,6 +56,7 @@ impl<P: Protocol> Core<P> {
         let Request { operation, target, again } = workload.next(&mut draw);
         let node = match target {
             Target::Node(node) => node,
+            Target::Named(place) => self.setup.targets[place],
             Target::Any => {
                 let serving = &self.catalog.serving;
                 serving[below(draw.word("node"), serving.len() as u64) as usize]
@@ -80,15 +82,12 @@ impl<P: Protocol> Core<P> {
     }
 
     fn request(&mut self, op: OpId, node: NodeId, ends: (Endpoint, Endpoint)) {
-        let word = self.catalog.request_word;
-        let key = self.names.key(&self.draws, ends, word, u64::from(op.0));
-        let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
-        if fate.lost.is_none() {
-            let at = self.now + fate.latency;
-            self.put(at, Class::Delivery, Event::Request { op, node });
-        } else {
-            self.lose_for_client(op, ends, Lost::Dropped);
+        match self.client_travel(ends, Carried::Request, op) {
+            Some(latency) => {
+                let at = self.now + latency;
+                self.put(at, Class::Delivery, Event::Request { op, node });
+            }
+            None => self.lose_for_client(op, ends, Lost::Dropped),
         }
     }
 

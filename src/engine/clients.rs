@@ -32,6 +32,11 @@ pub trait Workload: Debug + Send + Sync {
         OpId(u32::try_from(number).expect("a run asks for fewer operations than numbers"))
     }
 
+    /// Nodes that it asks by name; the scenario that it stands in says whether they exist.
+    fn named(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// From when on nothing new is asked; `None` for the end of the run.
     fn until(&self) -> Option<Duration> {
         None
@@ -77,6 +82,8 @@ pub enum Target {
     Any,
     /// This one.
     Node(NodeId),
+    /// The one at this place among the names of [`Workload::named`].
+    Named(usize),
 }
 
 /// When a client asks again.

@@ -5,6 +5,7 @@
 //!   world ── the loop    core ── the data      identity ── its digest
 //!   effects · inject · chance · asking         what happens to the data
 //!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
+//!   script ── decisions by name instead of by chance
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
 //!   bench ── one handler at a time, for unit tests
 //! ```
@@ -38,6 +39,7 @@ mod core;
 mod effects;
 mod identity;
 mod inject;
+mod ledger;
 mod log;
 
 // Links, cuts and the fate of messages.
@@ -51,6 +53,9 @@ pub mod faults;
 
 // Clients and workloads.
 pub mod clients;
+
+// Decisions that are written down instead of drawn.
+pub mod script;
 
 // All settings of a run, resolved.
 pub mod setup;

@@ -117,7 +117,7 @@ pub enum Direction {
 }
 
 /// What becomes of a message that arrives at a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Held {
     /// It is lost.

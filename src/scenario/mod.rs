@@ -14,6 +14,9 @@ pub mod model;
 // Protocols, workloads and checks by name.
 pub mod registry;
 
+// Decisions by name.
+pub mod script;
+
 // From text to a plan.
 pub mod load;
 

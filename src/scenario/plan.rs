@@ -174,6 +174,7 @@ impl Runner<'_> {
             counters: self.simulation.counters().clone(),
             history: self.simulation.history().to_vec(),
             entries: self.simulation.entries().to_vec(),
+            decisions: self.simulation.decisions().to_vec(),
             signals,
             rules: self.rules(),
             waiting,
