@@ -25,6 +25,8 @@ pub mod workload;
 
 pub mod scenario;
 
+pub mod search;
+
 pub mod report;
 
 pub mod cli;
