@@ -129,7 +129,7 @@ impl<P: Protocol> Core<P> {
             }
         }
         if self.trace.records() {
-            self.ledger.push(Decision::Message(name, travel));
+            self.ledger.push(Decision::Message(sent, name, travel));
         }
     }
 
@@ -152,7 +152,7 @@ impl<P: Protocol> Core<P> {
         &mut self,
         ends: (Endpoint, Endpoint),
         carried: Carried,
-        op: OpId,
+        (op, sent): (OpId, EventId),
     ) -> Option<Duration> {
         let word = match carried {
             Carried::Reply => self.catalog.reply_word,
@@ -174,7 +174,7 @@ impl<P: Protocol> Core<P> {
         };
         if self.trace.records() {
             let travel = travels.map_or(Travel::Lost, |span| Travel::Takes(vec![span]));
-            self.ledger.push(Decision::Message(name, travel));
+            self.ledger.push(Decision::Message(sent, name, travel));
         }
         travels
     }
@@ -466,7 +466,7 @@ impl<P: Protocol> Core<P> {
         let client = self.catalog.client_end(entry.client);
         let ends = (Endpoint::from(node), client);
         let sent = self.note(Kind::Reply, ends, 0, u64::from(op.0), || format!("{op} {answer:?}"));
-        match self.client_travel(ends, Carried::Reply, op) {
+        match self.client_travel(ends, Carried::Reply, (op, sent)) {
             Some(latency) => {
                 let at = self.now + latency;
                 self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
