@@ -9,3 +9,9 @@
 
 // Which failures are the same.
 pub mod fingerprint;
+
+// From a recorded run to a script.
+pub mod freeze;
+
+// The few things that a failure needs.
+pub mod shrink;
