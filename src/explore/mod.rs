@@ -18,3 +18,6 @@ pub mod breadth_first;
 
 // The set of states seen, in at most forty bytes each.
 pub mod seen;
+
+// Specifications whose counts are known.
+pub mod models;
