@@ -17,6 +17,7 @@
 //! one cell at a time would turn into a dozen parameters.
 
 use super::{
+    aside::AsideOf,
     clock::Clock,
     counters::Counters,
     facts::Facts,
@@ -258,6 +259,8 @@ pub(super) struct Core<P: Protocol> {
     pub(super) trace: Trace,
     pub(super) signals: Vec<Signal>,
     facts: Facts,
+    /// What is set aside where time does not decide, or where somebody compares; mostly nothing.
+    pub(super) aside: Option<Box<AsideOf<P>>>,
     /// The event that is being handled: the cause of what it brings about.
     pub(super) cause: EventId,
     /// When something last counted: a record stated a fact, or an operation ended.
@@ -306,6 +309,7 @@ impl<P: Protocol> Core<P> {
             trace: Trace::default(),
             signals: Vec::new(),
             facts: Facts::default(),
+            aside: None,
             cause: EventId(0),
             progress_at: Time::ZERO,
             setup,

@@ -49,6 +49,9 @@ impl<P: Protocol> Core<P> {
         if from == to {
             let role = self.role(from);
             self.counters.message(role, label).local += 1;
+            if self.aside.is_some() && self.leave_local(&envelope) {
+                return After::GoesOn;
+            }
             self.put(self.now, Class::Delivery, Event::Deliver(envelope));
             return After::GoesOn;
         }
@@ -75,6 +78,9 @@ impl<P: Protocol> Core<P> {
             format!("{:?}", envelope.message)
         });
         self.counters.message(role, envelope.label).sent += 1;
+        if self.aside.is_some() && self.leave_message(&envelope) {
+            return;
+        }
         let fate = self.network.fate(ends.0, ends.1, key, attempt);
         if let Some(why) = twist.lost.or(fate.lost) {
             let handled = std::mem::replace(&mut self.cause, sent);
@@ -189,6 +195,9 @@ impl<P: Protocol> Core<P> {
         }
         self.counters.flushes += 1;
         self.each_force(node, record);
+        if self.aside.is_some() && self.leave_force(node) {
+            return;
+        }
         let name = self.names.endpoints[usize::from(node.0)];
         let key = self.draws.key(Purpose::Disk, [name, 0, record, 0]);
         let attempt = self.attempt(key);
@@ -329,6 +338,9 @@ impl<P: Protocol> Core<P> {
     #[inline]
     pub(super) fn set_timer(&mut self, node: NodeId, delay: Delay, timer: P::Timer) {
         self.cancel_timer(node, &timer);
+        if self.aside.is_some() && self.leave_timer(node, delay, &timer) {
+            return;
+        }
         let own = match delay {
             Delay::Exactly(span) => span,
             Delay::Between(least, most) => self.jitter(node, least, most, &timer),
@@ -356,6 +368,9 @@ impl<P: Protocol> Core<P> {
 
     #[inline]
     pub(super) fn cancel_timer(&mut self, node: NodeId, timer: &P::Timer) {
+        if self.aside.is_some() {
+            self.disarm(timer);
+        }
         let timers = &mut self.cell(node).timers;
         if let Some(place) = timers.iter().position(|(set, _)| set == timer)
             && let (_, Some(slot)) = timers.swap_remove(place)
@@ -372,6 +387,9 @@ impl<P: Protocol> Core<P> {
         let client = self.catalog.client_end(entry.client);
         let ends = (Endpoint::from(node), client);
         let sent = self.note(Kind::Reply, ends, 0, u64::from(op.0), || format!("{op} {answer:?}"));
+        if self.aside.is_some() && self.leave_answer(op, answer) {
+            return;
+        }
         let key = self.names.key(&self.draws, ends, self.catalog.reply_word, u64::from(op.0));
         let attempt = self.attempt(key);
         let fate = self.network.fate(ends.0, ends.1, key, attempt);

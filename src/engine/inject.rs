@@ -312,8 +312,9 @@ impl<P: Protocol> Core<P> {
         let key = self.draws.key(Purpose::Disk, [name, 1, rule, doom.strike]);
         let forcing = !self.cell(node).parked.is_empty();
         self.forget(node);
+        let word = if self.aside.is_some() { self.remainder(node) } else { None };
         let cell = self.cell(node);
-        let remains = cell.log.crash(key.word(0, 0));
+        let remains = cell.log.crash(word.unwrap_or_else(|| key.word(0, 0)));
         if doom.wipe {
             cell.log.clear();
             self.wiped += 1;
