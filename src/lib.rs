@@ -25,6 +25,8 @@ pub mod workload;
 
 pub mod scenario;
 
+pub mod explore;
+
 pub mod report;
 
 pub mod cli;
