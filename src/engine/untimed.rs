@@ -105,6 +105,10 @@ pub struct Outcome {
     pub signals: Vec<What>,
     /// Where it was cut.
     pub cut: Cut,
+    /// Unsynced records that survived its crash by luck.
+    pub kept: u32,
+    /// Those that did not.
+    pub lost: u32,
     /// Which way it took at each branch: choices of the protocol, remainders of the log.
     pub branches: Vec<u64>,
 }

@@ -18,3 +18,7 @@ pub mod breadth_first;
 
 // The set of states seen, in at most forty bytes each.
 pub mod seen;
+
+// Whole worlds of any protocol as a model, and the checks that walk along.
+pub mod world;
+mod monitors;

@@ -175,8 +175,10 @@ impl<P: Protocol> Nodes<P> {
         let answers = std::mem::take(&mut self.tray().answers);
         let signals = self.world.core.signals.iter().map(|signal| signal.what).collect();
         let branches = self.tray().script.iter().map(|&(chosen, _)| chosen).collect();
+        let counts = &self.world.core.counters.nodes;
+        let (kept, lost) = (counts.records_kept as u32, counts.records_lost as u32);
         let next = self.capture(node);
-        Ok(Ran { crashed, outcome: Outcome { next, sent, answers, signals, cut, branches } })
+        Ok(Ran { crashed, outcome: Outcome { next, sent, answers, signals, cut, kept, lost, branches } })
     }
 
     /// All ways through the branches of a stimulus under one cut.
