@@ -170,9 +170,9 @@ impl Checker for AtomicCommit {
         fold.word(u64::from(self.unfounded.is_some()));
         for (txn, said) in &self.txns {
             let said_so = [said.no.is_some(), said.commit.is_some(), said.abort.is_some()];
-            let flags = said_so.iter().fold(u64::from(said.excused), |flags, &flag| {
-                flags << 1 | u64::from(flag)
-            });
+            let flags = said_so
+                .iter()
+                .fold(u64::from(said.excused), |flags, &flag| flags << 1 | u64::from(flag));
             fold.word(u64::from(txn.0) << 8 | flags);
             fold.word(digest(&said.yes).fold.short());
         }

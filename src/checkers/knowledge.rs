@@ -98,8 +98,11 @@ impl Knowledge {
             .flat_map(|(node, mind)| mind.txns.iter().map(move |(&txn, known)| (node, txn, known)))
     }
 
-    /// Folds in what each node that is up knows; of one that is down, its boot will tell.
+    /// Folds in who is down and what each node that is up knows; of one that is down, its boot will
+    /// tell.
     pub(super) fn fold(&self, fold: &mut Fold) {
+        let down = self.nodes.iter().filter(|(_, mind)| mind.down);
+        down.for_each(|(node, _)| fold.word(1 << 16 | u64::from(node.0)));
         for (node, txn, known) in self.of_the_living() {
             let decided = match known.decided {
                 None => 0,

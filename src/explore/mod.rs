@@ -20,5 +20,5 @@ pub mod breadth_first;
 pub mod seen;
 
 // Whole worlds of any protocol as a model, and the checks that walk along.
-pub mod world;
 mod monitors;
+pub mod world;

@@ -164,7 +164,11 @@ pub struct WorldState {
 /// A step from a state to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Move {
-    Node { node: NodeId, stimulus: Stimulus, way: OutcomeId },
+    Node {
+        node: NodeId,
+        stimulus: Stimulus,
+        way: OutcomeId,
+    },
     Invoke(OpId),
     Answer(OpId, u8),
     GiveUp(OpId),
@@ -393,9 +397,9 @@ impl Walk<'_> {
         for way in self.model.outcomes(at, stimulus, cut) {
             let way = OutcomeId(way);
             self.next.clone_from(self.state);
-            let inner = &mut *self.model.inner.borrow_mut();
+            let step = (node, stimulus, way);
             let crashes = cut || stimulus == Stimulus::Crash;
-            self.next.go(&self.model.options, inner, (node, stimulus, way), crashes);
+            self.next.go(&self.model.options, &mut self.model.inner.borrow_mut(), step, crashes);
             self.found(Move::Node { node, stimulus, way });
         }
     }
@@ -426,8 +430,7 @@ impl Walk<'_> {
             }
             if self.state.left.duplicates > 0 {
                 self.next.clone_from(self.state);
-                let inner = &*self.model.inner.borrow();
-                self.next.add(message, inner);
+                self.next.add(message, &self.model.inner.borrow());
                 self.next.left.duplicates -= 1;
                 self.found(Move::Duplicate(message));
             }
@@ -445,9 +448,8 @@ impl Walk<'_> {
             let op = asked.entry.op;
             match operations[place].stage {
                 Stage::ToBeAsked => {
-                    let ended = |op: OpId| {
-                        matches!(operations[op.0 as usize - 1].stage, Stage::Ended(_))
-                    };
+                    let ended =
+                        |op: OpId| matches!(operations[op.0 as usize - 1].stage, Stage::Ended(_));
                     if asked.waits_for.is_none_or(ended) {
                         self.invoke(place, asked);
                     }
@@ -474,23 +476,27 @@ impl Walk<'_> {
         let open = OperationState { stage: Stage::Open, is_asked: true, answers: 0 };
         self.next.operations[place] = open;
         let told = [What::Invoked(entry.op, entry.client, entry.operation)];
-        let monitors = &mut self.model.inner.borrow_mut().monitors;
-        self.next.told = monitors.after(self.next.told, Teller::Invoked(entry.op), &told);
+        self.tell(Teller::Invoked(entry.op), &told);
         self.found(Move::Invoke(entry.op));
     }
 
     fn end(&mut self, place: usize, teller: Teller) {
         self.next.clone_from(self.state);
-        let inner = &mut *self.model.inner.borrow_mut();
         let (op, ending) = match teller {
-            Teller::Answered(op, number) => (op, inner.answers[usize::from(number)].into()),
+            Teller::Answered(op, number) => {
+                (op, self.model.inner.borrow().answers[usize::from(number)].into())
+            }
             Teller::GaveUp(op) | Teller::Invoked(op) => (op, Ending::Unknown),
             Teller::Outcome(_) => unreachable!("nodes end no operation"),
         };
         let operation = &mut self.next.operations[place];
         (operation.stage, operation.answers) = (Stage::Ended(ending), 0);
-        let told = [What::Ended(op, ending)];
-        self.next.told = inner.monitors.after(self.next.told, teller, &told);
+        self.tell(teller, &[What::Ended(op, ending)]);
+    }
+
+    fn tell(&mut self, teller: Teller, told: &[What]) {
+        let monitors = &mut self.model.inner.borrow_mut().monitors;
+        self.next.told = monitors.after(self.next.told, teller, told);
     }
 
     fn found(&mut self, step: Move) {
@@ -531,8 +537,7 @@ impl WorldState {
             let at = self.messages.binary_search(&message);
             if at.is_err() || options.network == Network::Multiset {
                 self.messages.insert(at.unwrap_or_else(|at| at), message);
-                self.messages_sum =
-                    self.messages_sum.wrapping_add(untimed.message(message).key);
+                self.messages_sum = self.messages_sum.wrapping_add(untimed.message(message).key);
             }
         }
         for &(op, answer) in told {

@@ -178,7 +178,10 @@ impl<P: Protocol> Nodes<P> {
         let counts = &self.world.core.counters.nodes;
         let (kept, lost) = (counts.records_kept as u32, counts.records_lost as u32);
         let next = self.capture(node);
-        Ok(Ran { crashed, outcome: Outcome { next, sent, answers, signals, cut, kept, lost, branches } })
+        Ok(Ran {
+            crashed,
+            outcome: Outcome { next, sent, answers, signals, cut, kept, lost, branches },
+        })
     }
 
     /// All ways through the branches of a stimulus under one cut.

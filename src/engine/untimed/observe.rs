@@ -68,10 +68,15 @@ impl<P: Protocol> World<P> {
             self.core.counters.events += 1;
             self.dispatch(waiting);
         }
+        self.tell(judge);
+        goes_on
+    }
+
+    /// Hands on what was signalled since, such as the boots of a world that was just reset.
+    pub fn tell(&mut self, judge: &mut dyn Judge) {
         for signal in std::mem::take(&mut self.core.signals) {
             judge.on_signal(&signal);
         }
-        goes_on
     }
 
     /// What the world is between two events.
