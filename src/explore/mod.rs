@@ -22,3 +22,6 @@ pub mod seen;
 // Whole worlds of any protocol as a model, and the checks that walk along.
 mod monitors;
 pub mod world;
+
+// Specifications whose counts are known.
+pub mod models;
