@@ -4,7 +4,7 @@
 //! ```text
 //!   handler ──effects.rs──▶ send · set_timer · force · reply · chance
 //!                             │ Untimed: put into the tray, the explorer decides
-//!                             └ Timed: the ledger notes it, and time goes on as usual
+//!                             └ Timed: noted as the past, and time goes on as usual
 //! ```
 //!
 //! The same effects code runs in both cases and asks at the very last moment, so that marks,
@@ -12,7 +12,7 @@
 //! rejected: it would double the code that must be alike. A run that nobody explores pays one test
 //! of a pointer per effect.
 //!
-//! Limits: the ledger keeps what was sent for ever, since a set of messages never shrinks.
+//! Limits: the past keeps what was sent for ever, since a set of messages never shrinks.
 
 use super::{
     core::{Core, Envelope},
@@ -34,7 +34,7 @@ pub(super) enum Aside<M, T> {
     /// Time does not decide.
     Untimed(Tray<M, T>),
     /// Time decides, and this is noted.
-    Timed(Ledger),
+    Timed(Past),
 }
 
 pub(super) type AsideOf<P> = Aside<<P as Protocol>::Message, <P as Protocol>::Timer>;
@@ -67,7 +67,7 @@ pub(super) struct Armed<T> {
 
 /// What a timed run ever sent. Keys, not messages.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Past {
     pub(super) sent: BTreeSet<u128>,
     pub(super) answers: BTreeSet<(OpId, u128)>,
     /// Requests that a handler has begun with.
@@ -142,9 +142,9 @@ impl<P: Protocol> Core<P> {
         }
     }
 
-    pub(super) fn ledger(&mut self) -> Option<&mut Ledger> {
+    pub(super) fn past(&mut self) -> Option<&mut Past> {
         match self.aside.as_deref_mut() {
-            Some(Aside::Timed(ledger)) => Some(ledger),
+            Some(Aside::Timed(past)) => Some(past),
             _ => None,
         }
     }
@@ -152,8 +152,8 @@ impl<P: Protocol> Core<P> {
     /// Sets a message aside; true where time does not decide when it arrives.
     #[cold]
     pub(super) fn leave_message(&mut self, envelope: &Envelope<P::Message>) -> bool {
-        if let Some(ledger) = self.ledger() {
-            ledger.sent.insert(message_key(envelope));
+        if let Some(past) = self.past() {
+            past.sent.insert(message_key(envelope));
             return false;
         }
         self.tray().is_some_and(|tray| {
@@ -205,8 +205,8 @@ impl<P: Protocol> Core<P> {
     /// The same for an answer.
     #[cold]
     pub(super) fn leave_answer(&mut self, op: OpId, answer: Answer) -> bool {
-        if let Some(ledger) = self.ledger() {
-            ledger.answers.insert((op, answer_key(answer)));
+        if let Some(past) = self.past() {
+            past.answers.insert((op, answer_key(answer)));
             return false;
         }
         self.tray().is_some_and(|tray| {
@@ -218,8 +218,8 @@ impl<P: Protocol> Core<P> {
     /// A handler begins with a request.
     #[cold]
     pub(super) fn note_handled(&mut self, op: OpId) {
-        if let Some(ledger) = self.ledger() {
-            ledger.handled.insert(op);
+        if let Some(past) = self.past() {
+            past.handled.insert(op);
         }
     }
 
@@ -237,13 +237,11 @@ impl<P: Protocol> Core<P> {
         self.tray().map(|tray| tray.choose(bound))
     }
 
-    /// A word that leaves as much of the unsynced tail of a log as it is the turn of.
+    /// How much of the unsynced tail of a log survives, where it is the turn of each possibility.
     #[cold]
-    pub(super) fn remainder(&mut self, node: NodeId) -> Option<u64> {
+    pub(super) fn remainder(&mut self, node: NodeId) -> Option<u32> {
         let log = &self.cell(node).log;
-        let bound = u64::from(log.end().0 - log.durable().0) + 1;
-        let chosen = self.choose(bound)?;
-        let word = (u128::from(chosen) << 64).div_ceil(u128::from(bound));
-        Some(word as u64)
+        let tail = log.end().0 - log.durable().0;
+        self.choose(u64::from(tail) + 1).map(|kept| kept as u32)
     }
 }

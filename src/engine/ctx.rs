@@ -25,6 +25,7 @@ use super::{
     effects::After,
     operations::Answer,
     protocol::{Logged, Protocol, Step},
+    script::{ChoiceName, Decision},
 };
 use crate::base::{
     draws::{Purpose, below, name_word},
@@ -249,7 +250,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         match self.branch(if sure { 1 } else { 2 }) {
             Some(0) => chance.happens(0),
             Some(_) => false,
-            None => chance.happens(self.drawn(label, topic.into())),
+            None => self.drawn(label, topic.into(), |word| u64::from(chance.happens(word))) != 0,
         }
     }
 
@@ -262,7 +263,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         assert!((1..=16).contains(&bound), "a choice has 1 to 16 possibilities");
         match self.branch(bound) {
             Some(chosen) => chosen,
-            None => below(self.drawn(label, topic.into()), bound),
+            None => self.drawn(label, topic.into(), |word| below(word, bound)).min(bound - 1),
         }
     }
 
@@ -271,10 +272,17 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         if self.core.aside.is_some() { self.core.choose(bound) } else { None }
     }
 
-    fn drawn(&mut self, label: &str, topic: Topic) -> u64 {
+    fn drawn(&mut self, label: &str, topic: Topic, choose: impl Fn(u64) -> u64) -> u64 {
         let name = self.core.names.endpoints[usize::from(self.me.0)];
         let key = self.core.draws.key(Purpose::Node, [name, name_word(label), topic.0, 0]);
-        key.word(self.core.attempt(key), 0)
+        let attempt = self.core.attempt(key);
+        let drawn = choose(key.word(attempt, 0));
+        let name = ChoiceName::new(self.me, label, topic, attempt + 1);
+        let chosen = self.core.setup.script.choice(name).unwrap_or(drawn);
+        if self.core.trace.records() {
+            self.core.ledger.push(Decision::Choice(name, label.to_owned(), chosen));
+        }
+        chosen
     }
 
     /// Whether the next effect acts at once. Counts down to a crash between two effects.

@@ -6,6 +6,7 @@
 //!   effects · inject · chance · asking         what happens to the data
 //!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
 //!   untimed ── a second driver: one node, one event, every way it can go      aside ── for its sake
+//!   script ── decisions by name instead of by chance
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
 //!   bench ── one handler at a time, for unit tests
 //! ```
@@ -40,6 +41,7 @@ mod core;
 mod effects;
 mod identity;
 mod inject;
+mod ledger;
 mod log;
 
 // Links, cuts and the fate of messages.
@@ -53,6 +55,9 @@ pub mod faults;
 
 // Clients and workloads.
 pub mod clients;
+
+// Decisions that are written down instead of drawn.
+pub mod script;
 
 // All settings of a run, resolved.
 pub mod setup;

@@ -93,6 +93,8 @@ pub trait Simulation {
     fn in_flight(&self, role: usize, label: usize) -> u64;
     /// What clients saw.
     fn history(&self) -> &[HistoryEntry];
+    /// What chance decided; empty for a run that was only hashed.
+    fn decisions(&self) -> &[super::script::Decision];
     /// What became of each fault rule.
     fn rules(&self) -> Vec<RuleCounts>;
     /// What each node still waits for.
@@ -333,7 +335,10 @@ impl<P: Protocol> Simulation for World<P> {
         Self::in_flight(self, role, label)
     }
     fn history(&self) -> &[HistoryEntry] {
-        &self.core.history
+        self.core.history.entries()
+    }
+    fn decisions(&self) -> &[super::script::Decision] {
+        &self.core.ledger
     }
     fn rules(&self) -> Vec<RuleCounts> {
         self.core.rules.iter().map(|rule| rule.counts).collect()

@@ -28,6 +28,7 @@ use super::{
     network::{Endpoint, Held, Lost},
     protocol::{Logged, Protocol, SufficientCore},
     runner::{Catalog, Outcome, RunEnd},
+    script::{Decision, Otherwise},
     setup::Setup,
     signal::{Signal, What},
     trace::{Kind, Recording},
@@ -392,9 +393,18 @@ impl<P: Protocol> World<P> {
                 self.core.cause =
                     self.core.note(Kind::Deliver, ends, u16::MAX, content, || op.to_string());
                 let operation = self.core.entry(op).operation;
+                let (watch, topic) = (Watch::Request, super::script::about(op));
+                let place = Place { watch, label: 0, node, peer: None, topic };
+                let watched = self.core.watched.hit(Watch::Request, 0);
+                if watched && !self.survives(Moment::Before, place) {
+                    return;
+                }
                 self.with(node, [u64::from(op.0), 1], |state, ctx| {
                     state.on_request(op, operation, ctx);
                 });
+                if watched && !self.core.cell(node).is_down() {
+                    self.survives(Moment::After, place);
+                }
             }
             _ => unreachable!("only deliveries, timers and requests wait for a node"),
         }
@@ -503,6 +513,9 @@ impl<P: Protocol> World<P> {
     /// Draws a sufficient core and repairs it.
     fn heal(&mut self) {
         let core = self.draw_core();
+        if self.core.trace.records() {
+            self.core.ledger.push(Decision::Core(core));
+        }
         for node in self.core.heal(core) {
             self.boot(node);
         }
@@ -517,6 +530,13 @@ impl<P: Protocol> World<P> {
     }
 
     fn draw_core(&self) -> NodeSet {
+        let script = &self.core.setup.script;
+        if let Some(core) = script.core() {
+            return core;
+        }
+        if script.otherwise == Otherwise::Calm {
+            return (0..self.states.len() as u16).map(NodeId).collect();
+        }
         let SufficientCore { always, others_min } = P::sufficient_core(&self.config);
         let mut core: NodeSet = always.iter().map(|&node| NodeId(node as u16)).collect();
         let key = self.core.draws.key(Purpose::Swarm, [name_word("core"), 0, 0, 0]);

@@ -264,8 +264,9 @@ impl WorldModel {
         wide(&mut fold, observed.nodes.iter().copied().fold(0, u128::wrapping_add));
         wide(&mut fold, observed.sent.iter().copied().fold(0, u128::wrapping_add));
         fold_left(&mut fold, left);
-        for place in 0..self.asked.len() {
-            let operation = observed.operations.get(place);
+        for asked in &self.asked {
+            let of = &observed.operations;
+            let operation = of.iter().find(|operation| operation.op == asked.entry.op);
             let stage = match operation {
                 None => Stage::ToBeAsked,
                 Some(operation) => operation.ending.map_or(Stage::Open, Stage::Ended),
@@ -399,7 +400,7 @@ impl Walk<'_> {
             self.next.clone_from(self.state);
             let step = (node, stimulus, way);
             let crashes = cut || stimulus == Stimulus::Crash;
-            self.next.go(&self.model.options, &mut self.model.inner.borrow_mut(), step, crashes);
+            self.next.go(self.model, &mut self.model.inner.borrow_mut(), step, crashes);
             self.found(Move::Node { node, stimulus, way });
         }
     }
@@ -448,8 +449,9 @@ impl Walk<'_> {
             let op = asked.entry.op;
             match operations[place].stage {
                 Stage::ToBeAsked => {
-                    let ended =
-                        |op: OpId| matches!(operations[op.0 as usize - 1].stage, Stage::Ended(_));
+                    let ended = |op: OpId| {
+                        matches!(operations[place_of(&self.model.asked, op)].stage, Stage::Ended(_))
+                    };
                     if asked.waits_for.is_none_or(ended) {
                         self.invoke(place, asked);
                     }
@@ -510,7 +512,7 @@ impl WorldState {
     /// A node goes this way.
     fn go(
         &mut self,
-        options: &WorldOptions,
+        WorldModel { options, asked, .. }: &WorldModel,
         inner: &mut Inner,
         (node, stimulus, way): (NodeId, Stimulus, OutcomeId),
         crashes: bool,
@@ -519,7 +521,7 @@ impl WorldState {
             Stimulus::Deliver(message) if options.network == Network::Multiset => {
                 self.remove(message, inner);
             }
-            Stimulus::Request(op) => self.operations[op.0 as usize - 1].is_asked = false,
+            Stimulus::Request(op) => self.operations[place_of(asked, op)].is_asked = false,
             Stimulus::Timer(_) => {
                 self.left.firings = self.left.firings.map(|firings| firings - 1);
             }
@@ -541,7 +543,7 @@ impl WorldState {
             }
         }
         for &(op, answer) in told {
-            let operation = &mut self.operations[op.0 as usize - 1];
+            let operation = &mut self.operations[place_of(asked, op)];
             let known = answers.iter().position(|known| *known == answer);
             let number = known.unwrap_or_else(|| {
                 answers.push(answer);
@@ -584,6 +586,12 @@ impl WorldState {
         wide(&mut fold, inner.monitors.key(self.told));
         self.key = fold.end();
     }
+}
+
+/// The place of an operation among those that are asked.
+fn place_of(asked: &[Asked], op: OpId) -> usize {
+    let place = asked.iter().position(|asked| asked.entry.op == op);
+    place.expect("a node hears only of what clients ask")
 }
 
 fn fold_left(fold: &mut Fold, left: Budgets) {

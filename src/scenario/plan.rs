@@ -179,6 +179,7 @@ impl Runner<'_> {
             counters: self.simulation.counters().clone(),
             history: self.simulation.history().to_vec(),
             entries: self.simulation.entries().to_vec(),
+            decisions: self.simulation.decisions().to_vec(),
             signals,
             rules: self.rules(),
             waiting,

@@ -61,9 +61,10 @@ pub fn first_operations(
         let request = workload.next(&mut draw);
         let node = match request.target {
             Target::Node(node) => node,
+            Target::Named(place) => setup.targets[place],
             Target::Any => any(&catalog.serving, draw.word("node")),
         };
-        let op = OpId(asked.len() as u32 + 1);
+        let op = workload.number(client, nth);
         let (operation, invoked_at, invoked) = (request.operation, Time::ZERO, EventId(0));
         let entry = HistoryEntry { op, client, node, operation, invoked_at, invoked, ending: None };
         asked.push(Asked { entry, waits_for });

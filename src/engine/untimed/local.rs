@@ -24,6 +24,7 @@ use crate::engine::{
     faults::{CutAt, DiskFate, Rule, RuleCounts, Span, Victim, What as Fault, When},
     protocol::Protocol,
     runner::Catalog,
+    script::Script,
     setup::Setup,
     trace::{Entry, Recording},
     world::World,
@@ -68,12 +69,17 @@ impl<P: Protocol> Nodes<P> {
         catalog: Arc<Catalog>,
         options: UntimedOptions,
     ) -> Self {
-        let setup =
-            Setup { rules: vec![any_crash()], service: Vec::new(), heal_at: None, ..setup.clone() };
+        let setup = Setup {
+            rules: vec![any_crash()],
+            service: Vec::new(),
+            heal_at: None,
+            script: Script::default(),
+            ..setup.clone()
+        };
         let mut world = World::new(config, Arc::new(setup), catalog);
         world.core.reset(Seed(0), Recording::HashOnly);
         world.core.aside = Some(Box::new(Aside::Untimed(Tray::default())));
-        world.core.history.clone_from(&options.operations);
+        options.operations.iter().for_each(|entry| world.core.history.push(*entry));
         Self {
             world,
             options,
@@ -98,10 +104,7 @@ impl<P: Protocol> Nodes<P> {
         self.world.states[node].clone_from(&place.state);
         self.world.core.cells[node].clone_from(&place.cell);
         if let Cut::After(effects) = cut {
-            let effects_left = u32::from(effects);
-            let doom =
-                Doom { rule: 0, effects_left, at_end: false, strike: 0, down: None, wipe: false };
-            self.world.core.cells[node].doom = Some(doom);
+            self.world.core.cells[node].doom = Some(doom(u32::from(effects)));
         }
         let local = place.shown.local.iter();
         let local = local.map(|message| self.envelopes[message.0 as usize].clone()).collect();
@@ -139,17 +142,7 @@ impl<P: Protocol> Nodes<P> {
                 let upto = self.tray().flush.take().expect("the disk is at work");
                 self.world.synced(node, upto);
             }
-            Stimulus::Crash => {
-                let doom = Doom {
-                    rule: 0,
-                    effects_left: 0,
-                    at_end: true,
-                    strike: 0,
-                    down: None,
-                    wipe: false,
-                };
-                self.world.core.crash(node, doom);
-            }
+            Stimulus::Crash => self.world.core.crash(node, doom(0)),
         }
     }
 
@@ -320,6 +313,12 @@ impl<P: Protocol> Nodes<P> {
     }
 }
 
+/// A crash after so many effects, if there are more.
+fn doom(effects_left: u32) -> Doom {
+    let (rule, at_end, keeps, strike, handler, down) = (0, false, None, 0, None, None);
+    Doom { rule, effects_left, at_end, keeps, strike, handler, down, wipe: false }
+}
+
 /// The rule that all crashes here are charged to.
 fn any_crash() -> Rule {
     let what = Fault::Crash {
@@ -327,6 +326,7 @@ fn any_crash() -> Rule {
         down: Span::Forever,
         cut: CutAt::Boundary,
         disk: DiskFate::Keep,
+        keeps: None,
     };
     Rule { id: "explored".to_owned(), when: When::At(Time::MAX), what }
 }
@@ -339,7 +339,7 @@ impl<P: Protocol> Untimed for Nodes<P> {
     fn blank(&mut self, node: NodeId) -> SituationId {
         let core = &mut self.world.core;
         core.reset(Seed(0), Recording::HashOnly);
-        core.history.clone_from(&self.options.operations);
+        self.options.operations.iter().for_each(|entry| core.history.push(*entry));
         core.cell(node).busy = DOWN;
         *self.tray() = Tray::default();
         self.capture(node)

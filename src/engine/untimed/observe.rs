@@ -21,7 +21,7 @@ use crate::base::{
     time::Duration,
 };
 use crate::engine::{
-    aside::{Armed, Aside, Ledger, message_key},
+    aside::{Armed, Aside, Past, message_key},
     core::Event,
     operations::Ending,
     protocol::Protocol,
@@ -45,6 +45,8 @@ pub struct Observation {
 /// An operation in a timed world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedOperation {
+    /// Its number.
+    pub op: OpId,
     /// How it ended, if it did.
     pub ending: Option<Ending>,
     /// Whether no handler has begun with its request.
@@ -56,7 +58,7 @@ pub struct ObservedOperation {
 impl<P: Protocol> World<P> {
     /// Makes the world keep what it sends. To be called before it is reset, once per seed.
     pub fn compare(&mut self) {
-        self.core.aside = Some(Box::new(Aside::Timed(Ledger::default())));
+        self.core.aside = Some(Box::new(Aside::Timed(Past::default())));
     }
 
     /// Lets one event happen, and hands its signals on; false when nothing is left to happen.
@@ -84,17 +86,18 @@ impl<P: Protocol> World<P> {
     /// # Panics
     /// When the world was not told to [`World::compare`].
     pub fn observe(&self) -> Observation {
-        let Some(Aside::Timed(ledger)) = self.core.aside.as_deref() else {
+        let Some(Aside::Timed(past)) = self.core.aside.as_deref() else {
             panic!("a world is compared only when it keeps what it sends");
         };
-        let operations = self.core.history.iter().map(|entry| ObservedOperation {
+        let operations = self.core.history.entries().iter().map(|entry| ObservedOperation {
+            op: entry.op,
             ending: entry.ending.map(|(_, ending)| ending),
-            is_asked: !ledger.handled.contains(&entry.op),
-            answers: answers(ledger, entry.op),
+            is_asked: !past.handled.contains(&entry.op),
+            answers: answers(past, entry.op),
         });
         Observation {
             nodes: (0..self.states.len() as u16).map(|node| self.node_key(NodeId(node))).collect(),
-            sent: ledger.sent.clone(),
+            sent: past.sent.clone(),
             operations: operations.collect(),
             crashes: self.core.counters.nodes.crashes,
         }
@@ -128,7 +131,7 @@ impl<P: Protocol> World<P> {
     }
 }
 
-fn answers(ledger: &Ledger, op: OpId) -> BTreeSet<u128> {
-    let of = ledger.answers.iter().filter(|(answered, _)| *answered == op);
+fn answers(past: &Past, op: OpId) -> BTreeSet<u128> {
+    let of = past.answers.iter().filter(|(answered, _)| *answered == op);
     of.map(|(_, key)| *key).collect()
 }

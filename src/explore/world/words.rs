@@ -7,7 +7,7 @@
 //!
 //! The effects are those that the engine itself recorded when the step is run once more.
 
-use super::{Move, WorldModel, WorldState};
+use super::{Move, WorldModel, WorldState, place_of};
 use crate::{
     base::ids::NodeId,
     engine::{
@@ -28,7 +28,7 @@ impl WorldModel {
         match step {
             Move::Node { node, stimulus, way } => self.node_words(state, node, stimulus, way),
             Move::Invoke(op) => {
-                let entry = self.asked[op.0 as usize - 1].entry;
+                let entry = self.asked[place_of(&self.asked, op)].entry;
                 let node = self.catalog.node(entry.node);
                 format!("a client asks {node} for {:?} ({op})", entry.operation)
             }
