@@ -65,8 +65,13 @@ impl Plan {
     /// A world and checkers for this plan.
     pub fn runner(&self) -> Runner<'_> {
         let simulation = self.configured.simulation(self.setup.clone());
-        let checkers = self.checks.iter().map(|check| self.checker(check)).collect();
-        Runner { plan: self, simulation, judges: Judges { checkers, signals: None } }
+        let judges = Judges { checkers: self.checkers(), signals: None };
+        Runner { plan: self, simulation, judges }
+    }
+
+    /// Checkers that have heard nothing yet, in the order of the scenario.
+    pub fn checkers(&self) -> Vec<Box<dyn Checker>> {
+        self.checks.iter().map(|check| self.checker(check)).collect()
     }
 
     fn checker(&self, check: &CheckUse) -> Box<dyn Checker> {
