@@ -20,6 +20,7 @@ mod merge;
 mod new;
 mod replay;
 mod run;
+mod shrink;
 mod sweep;
 
 // Exit codes, documented.
@@ -64,6 +65,8 @@ enum Command {
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
     Merge(merge::Arguments),
+    /// Reduce a failing run to the few things that it needs, and write them as a scenario.
+    Shrink(shrink::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
@@ -102,6 +105,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::run(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
+        Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
