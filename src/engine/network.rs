@@ -117,7 +117,7 @@ pub enum Direction {
 }
 
 /// What becomes of a message that arrives at a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Held {
     /// It is lost.
@@ -228,6 +228,20 @@ impl Network {
         let replay = happens(self.duplicating, link.replay, 5)
             .then(|| link.replay_after.sample(key.word(attempt, 6)));
         Fate { lost, latency: link.latency.sample(key.word(attempt, 0)), copy, replay }
+    }
+
+    /// How long a copy travels that a fault rule makes, counted from 0: drawn apart from the fates
+    /// of later attempts.
+    pub(super) fn copy_latency(
+        &self,
+        from: Endpoint,
+        to: Endpoint,
+        key: Key,
+        (attempt, copy): (u32, u32),
+    ) -> Duration {
+        const ATTEMPTS_MAX: u32 = 1 << 20;
+        let word = key.word(attempt + (copy + 1) * ATTEMPTS_MAX, 0);
+        self.link(from, to).latency.sample(word)
     }
 
     /// Whether messages of a link keep their order.

@@ -19,5 +19,9 @@ pub mod breadth_first;
 // The set of states seen, in at most forty bytes each.
 pub mod seen;
 
+// Whole worlds of any protocol as a model, and the checks that walk along.
+mod monitors;
+pub mod world;
+
 // Specifications whose counts are known.
 pub mod models;

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     base::{
+        ids::NodeId,
         quantity::Probability,
         sampler::{Law, Sampler},
         text::{
@@ -35,6 +36,7 @@ use crate::{
         network::{Endpoint, Link},
         protocol::Tolerance,
         runner::{Catalog, Configured},
+        script::Script,
         setup::{Service, Setup},
     },
 };
@@ -98,12 +100,14 @@ impl Loader<'_> {
         let checks = self.checks(catalog.as_ref());
         let scenario = scenario?;
         self.expectation(&scenario, &checks);
+        self.sweep(&scenario);
         let end = Time::ZERO + scenario.run.r#for;
         let heal_at = self.heal_at(&scenario, end);
         let laws = self.laws(&scenario);
         let (protocol, catalog) = (protocol?, catalog?);
         let clients = workload.as_ref().map_or(0, |workload| workload.clients());
-        let resolved = self.resolved(&scenario, &catalog, clients, end);
+        let named = workload.as_ref().map_or_else(Vec::new, |workload| workload.named());
+        let resolved = self.resolved(&scenario, &catalog, (clients, &named), end);
         let (workload, (link, client_link, force)) = (workload?, laws?);
         let links = resolved.links.into_iter();
         let setup = Setup {
@@ -118,6 +122,8 @@ impl Loader<'_> {
             service: resolved.service,
             until: workload.until().map_or(end, |until| Time::ZERO + until),
             workload,
+            targets: resolved.targets,
+            script: resolved.script,
             patience: scenario.patience,
             rules: resolved.rules,
             budget: budget(scenario.budget, protocol.tolerance()),
@@ -137,7 +143,20 @@ impl Loader<'_> {
             setup: Arc::new(setup),
             checks,
             expect: scenario.expect,
+            sweep: scenario.sweep,
         })
+    }
+
+    /// A sweep in which no seed must show anything would always be green.
+    fn sweep(&mut self, scenario: &Scenario) {
+        let needs = [("in", scenario.sweep.r#in), ("exercised", scenario.sweep.exercised)];
+        for (field, _) in needs.iter().filter(|(_, seeds)| *seeds == 0) {
+            let node = self.root.field(self.text, "sweep");
+            let span = node.and_then(|node| node.field(self.text, field)).or(node);
+            let span = span.map_or(self.root.anchor(), |node| node.span);
+            let message = "at least one seed must show what is expected";
+            self.found.push(Diagnostic::error(Code::ZeroNotAllowed, span, message).label("here"));
+        }
     }
 
     fn keep<T>(&mut self, read: Result<T, Vec<Diagnostic>>) -> Option<T> {
@@ -270,7 +289,7 @@ impl Loader<'_> {
         &mut self,
         scenario: &Scenario,
         catalog: &Arc<Catalog>,
-        clients: u16,
+        (clients, named): (u16, &[String]),
         end: Time,
     ) -> Resolved {
         let text = self.text;
@@ -280,8 +299,12 @@ impl Loader<'_> {
         let ablated = ablated(&mut resolver, scenario, self.root);
         let service = service(&mut resolver, scenario, self.root);
         let links = exceptions(&mut resolver, scenario, self.root);
+        let place = self.root.field(text, "workload").unwrap_or(self.root);
+        let targets = named.iter().filter_map(|name| resolver.node(name, place)).collect();
+        let place = self.root.field(text, "script").unwrap_or(self.root);
+        let script = resolver.script(&scenario.script, place);
         self.found.append(&mut resolver.found);
-        Resolved { rules, ablated, service, links }
+        Resolved { rules, ablated, service, links, targets, script }
     }
 
     /// The laws of links, of links to clients, and of forces; each is looked at before any is
@@ -345,6 +368,8 @@ struct Resolved {
     ablated: u64,
     service: Vec<Service>,
     links: Vec<((Endpoint, Endpoint), Change)>,
+    targets: Vec<NodeId>,
+    script: Script,
 }
 
 /// A link to a client: without faults, and with a law of its own if one is given.
