@@ -420,6 +420,9 @@ pub enum Do {
         node: Who,
         /// For how long it is down.
         down: SpanText,
+        /// How many records that no force has covered survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keeps: Option<u32>,
     },
     /// Nothing crosses between the groups; who is in none reaches all.
     Cut {

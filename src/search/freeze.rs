@@ -339,7 +339,9 @@ impl Freezer<'_> {
             What::StallDisk { node, span: long } => {
                 Do::StallDisk { node: who(node), r#for: span(long) }
             }
-            What::FailForce { node, down } => Do::FailForce { node: who(node), down: span(down) },
+            What::FailForce { node, down, keeps } => {
+                Do::FailForce { node: who(node), down: span(down), keeps: kept.or(*keeps) }
+            }
             What::Cut { groups, span: long, direction, held } => {
                 let mut sides = self.sides(groups);
                 match direction {

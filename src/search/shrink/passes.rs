@@ -92,7 +92,9 @@ impl Shrinker<'_> {
     fn keep_nothing(&mut self) {
         for place in 0..self.best.faults.len() {
             self.attempt(|draft| {
-                if let Do::Crash { keeps, .. } = &mut draft.faults[place].r#do {
+                if let Do::Crash { keeps, .. } | Do::FailForce { keeps, .. } =
+                    &mut draft.faults[place].r#do
+                {
                     *keeps = None; // In a calm script nothing is kept.
                 }
             });
