@@ -22,6 +22,7 @@ mod replay;
 mod run;
 mod shrink;
 mod sweep;
+mod why;
 
 // Exit codes, documented.
 pub mod exit;
@@ -67,6 +68,8 @@ enum Command {
     Merge(merge::Arguments),
     /// Reduce a failing run to the few things that it needs, and write them as a scenario.
     Shrink(shrink::Arguments),
+    /// Change one thing of a failing run after the other: what does the failure need?
+    Why(why::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
@@ -106,6 +109,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
+        Command::Why(arguments) => why::why(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),

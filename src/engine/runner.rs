@@ -15,7 +15,7 @@ use super::{
     faults::RuleCounts,
     network::Endpoint,
     operations::HistoryEntry,
-    protocol::{BadSetting, Protocol, Step, StepInfo, Tolerance},
+    protocol::{Alternative, BadSetting, Protocol, Step, StepInfo, Tolerance},
     setup::Setup,
     trace::{Recording, Trace},
     untimed::{Nodes, Untimed, UntimedOptions},
@@ -38,6 +38,8 @@ pub trait Runnable: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Its load-bearing steps.
     fn steps(&self) -> &'static [StepInfo];
+    /// Settings that a reader of a failure may want to try.
+    fn alternatives(&self) -> &'static [Alternative];
     /// Its settings with their defaults, as a scenario writes them.
     fn default_settings(&self) -> String;
     /// What the first scenario of an author would ask of it.
@@ -256,6 +258,9 @@ impl<P: Protocol> Runnable for Of<P> {
     }
     fn steps(&self) -> &'static [StepInfo] {
         P::Step::ALL
+    }
+    fn alternatives(&self) -> &'static [Alternative] {
+        P::ALTERNATIVES
     }
     fn default_settings(&self) -> String {
         // What `Debug` prints differs from RON in its braces and in the name of the type.

@@ -65,7 +65,7 @@ impl Draft {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.story {
-            put(&mut text, format_args!("// {}\n", line.trim_end()));
+            put(&mut text, format_args!("{}\n", format!("// {line}").trim_end()));
         }
         text += "Scenario(\n";
         field(&mut text, "title", &quoted(&self.title));

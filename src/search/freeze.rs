@@ -408,6 +408,27 @@ pub(super) fn name_actor(done: &mut Do, when: &When) {
     }
 }
 
+/// The node that a fault hits, if it hits one.
+pub(super) fn victim(fault: &Fault) -> Option<String> {
+    let node = match &fault.r#do {
+        Do::Crash { node, .. }
+        | Do::Pause { node, .. }
+        | Do::Slow { node, .. }
+        | Do::StallDisk { node, .. }
+        | Do::FailForce { node, .. }
+        | Do::JumpClock { node, .. } => node,
+        _ => return None,
+    };
+    match (node, &fault.when) {
+        (Who::Node(name), _) => Some(name.clone()),
+        (
+            Who::Actor,
+            When::Before { node, .. } | When::After { node, .. } | When::Inside { node, .. },
+        ) => node.clone(),
+        _ => None,
+    }
+}
+
 /// A span of which nothing is left to draw.
 fn span(span: &Span) -> SpanText {
     match span {

@@ -15,6 +15,9 @@ pub mod fingerprint;
 // From a recorded run to a script.
 pub mod freeze;
 
+// But-for causes.
+pub mod why;
+
 // The few things that a failure needs.
 pub mod shrink;
 

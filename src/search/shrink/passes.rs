@@ -327,7 +327,7 @@ fn without_setting(protocol: &str, place: usize) -> Option<String> {
         .map(|field| format!("{}: {}", field.name(protocol), field.value.text(protocol)))
         .collect();
     let name = tree.root.name(protocol)?;
-    Some(if kept.is_empty() { name.to_owned() } else { format!("{name}({})", kept.join(", ")) })
+    Some(format!("{name}({})", kept.join(", ")))
 }
 
 /// Settings that are small whole numbers: their paths and values.
