@@ -104,7 +104,7 @@ impl<P: Protocol> Core<P> {
             latency = latency * u64::from(factor);
             self.effect_of(rule);
         }
-        let at = self.now + latency;
+        let at = self.network.sky.free(NodeId(from.0), NodeId(to.0), self.now + latency);
         match self.network.order(from, to) {
             Order::Independent => at,
             Order::Fifo => self.network.in_order(from, to, at),

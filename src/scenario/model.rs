@@ -21,6 +21,7 @@ use crate::{
         faults::{CutAt, DiskFate, Swarm},
         network::Held,
         setup::Ties,
+        weather::Weather,
     },
 };
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
@@ -59,6 +60,10 @@ pub struct Scenario {
     /// Whether each seed has all fault classes.
     #[serde(default)]
     pub swarm: Swarm,
+    /// How long messages travel: as measured, or as a search wants it. When left out, as measured,
+    /// or mixed where each seed has its own fault classes.
+    #[serde(default)]
+    pub weather: Option<Weather>,
     /// Load-bearing steps that are left out.
     #[serde(default)]
     pub ablate: Vec<String>,
