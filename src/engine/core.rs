@@ -31,6 +31,7 @@ use super::{
     setup::{Service, Setup, Ties},
     signal::{Signal, What},
     trace::{Entry, Kind, Recording, Trace},
+    weather::Sky,
 };
 use crate::base::{
     draws::{Attempts, Draws, Key, Purpose, name_word},
@@ -295,6 +296,7 @@ impl<P: Protocol> Core<P> {
             setup.link.clone(),
             setup.client_link.clone(),
             setup.links.clone(),
+            Sky::new(&setup),
         );
         Self {
             now: Time::ZERO,
@@ -352,6 +354,8 @@ impl<P: Protocol> Core<P> {
         self.free.clear();
         self.attempts.clear();
         self.network.reset();
+        let nodes = &self.names.endpoints[..self.cells.len()];
+        self.network.sky.reset(&self.setup, &self.draws, nodes);
         self.rules.iter_mut().for_each(RuleState::reset);
         (self.next_disturbance, self.healed, self.wiped) = (0, false, 0);
         self.history.clear();

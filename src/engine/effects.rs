@@ -90,13 +90,14 @@ impl<P: Protocol> Core<P> {
             return self.lose_under_way(&envelope, sent, why);
         }
         for latency in fate.copy.into_iter().chain(fate.replay) {
-            self.fly_copy(&envelope, sent, latency);
+            self.fly_copy(&envelope, sent, self.weathered(ends, latency));
         }
         for copy in 0..u32::from(twist.copies) {
             let latency = self.network.copy_latency(ends.0, ends.1, key, (attempt, copy));
-            self.fly_copy(&envelope, sent, latency);
+            self.fly_copy(&envelope, sent, self.weathered(ends, latency));
         }
-        let at = self.arrival(ends, fate.latency + twist.delay);
+        let latency = self.weathered(ends, fate.latency + twist.delay);
+        let at = self.arrival(ends, latency);
         self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
     }
 
@@ -119,7 +120,8 @@ impl<P: Protocol> Core<P> {
             None if twist.lost.or(fate.lost).is_some() => (twist.lost.or(fate.lost), Travel::Lost),
             None => {
                 let whole = fate.copy.into_iter().chain(fate.replay).chain(copies);
-                (None, Travel::Takes(whole.chain([fate.latency + twist.delay]).collect()))
+                let whole = whole.chain([fate.latency + twist.delay]);
+                (None, Travel::Takes(whole.map(|span| self.weathered(ends, span)).collect()))
             }
         };
         match &travel {
@@ -183,6 +185,13 @@ impl<P: Protocol> Core<P> {
             self.ledger.push(Decision::Message(sent, name, travel));
         }
         travels
+    }
+
+    /// A drawn latency in the weather of this run: longer where a link is clogged.
+    #[inline]
+    fn weathered(&self, (from, to): (Endpoint, Endpoint), latency: Duration) -> Duration {
+        let at = self.network.sky.free(NodeId(from.0), NodeId(to.0), self.now + latency);
+        at.saturating_since(self.now)
     }
 
     /// When a message with this latency arrives.

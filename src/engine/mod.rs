@@ -62,6 +62,9 @@ pub mod script;
 // All settings of a run, resolved.
 pub mod setup;
 
+// Latencies that are meant to find bugs.
+pub mod weather;
+
 // What happened: hash and recording.
 pub mod trace;
 

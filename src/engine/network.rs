@@ -14,6 +14,7 @@
 //! be a hundred million entries at ten thousand nodes. Bandwidth and connections come with the
 //! first pattern that needs them.
 
+use super::weather::Sky;
 use crate::base::{
     draws::{Draws, Key, Purpose},
     ids::{NodeId, NodeSet},
@@ -76,7 +77,7 @@ pub enum Lost {
     Overflow,
 }
 
-/// What was drawn for one message. Words 0 to 6 of the message's key are used, whatever the
+/// What was drawn for one message. Each word of the message's key has one use, whatever the
 /// settings: switching loss on moves no latency.
 #[derive(Clone, Copy, Debug)]
 pub struct Fate {
@@ -158,6 +159,7 @@ pub struct Network {
     pub(super) healed: NodeSet,
     /// When the latest message of a FIFO link arrives, sorted by link.
     latest: Vec<((Endpoint, Endpoint), Time)>,
+    pub(super) sky: Sky,
     /// Whether a seed's swarm has lossy and duplicating links at all.
     pub(super) lossy: bool,
     pub(super) duplicating: bool,
@@ -165,11 +167,12 @@ pub struct Network {
 
 impl Network {
     /// A network of `nodes` nodes.
-    pub fn new(
+    pub(super) fn new(
         nodes: u16,
         default: Link,
         client: Link,
         mut exceptions: Vec<((Endpoint, Endpoint), Link)>,
+        sky: Sky,
     ) -> Self {
         exceptions.sort_by_key(|exception| exception.0);
         Self {
@@ -181,6 +184,7 @@ impl Network {
             slow: Vec::new(),
             healed: NodeSet::EMPTY,
             latest: Vec::new(),
+            sky,
             lossy: true,
             duplicating: true,
         }
@@ -194,25 +198,25 @@ impl Network {
         (self.lossy, self.duplicating) = (true, true);
     }
 
-    /// The law of a link.
+    /// The law of a link, and its place among the laws of the weather.
     #[inline]
-    fn link(&self, from: Endpoint, to: Endpoint) -> &Link {
+    fn link(&self, from: Endpoint, to: Endpoint) -> (&Link, usize) {
         if from.0 >= self.nodes || to.0 >= self.nodes {
-            return &self.client;
+            return (&self.client, 1);
         }
         if self.exceptions.is_empty() {
-            return &self.default;
+            return (&self.default, 0);
         }
         match self.exceptions.binary_search_by_key(&(from, to), |exception| exception.0) {
-            Ok(found) => &self.exceptions[found].1,
-            Err(_) => &self.default,
+            Ok(found) => (&self.exceptions[found].1, 2 + found),
+            Err(_) => (&self.default, 0),
         }
     }
 
     /// Draws what becomes of a message.
     #[inline]
     pub(super) fn fate(&self, from: Endpoint, to: Endpoint, key: Key, attempt: u32) -> Fate {
-        let link = self.link(from, to);
+        let (link, place) = self.link(from, to);
         let happens = |on: bool, chance: Probability, word: u32| {
             on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
         };
@@ -224,10 +228,13 @@ impl Network {
             None
         };
         let copy = happens(self.duplicating, link.duplication, 2)
-            .then(|| link.latency.sample(key.word(attempt, 3)));
+            .then(|| self.latency(link, place, key.word(attempt, 3)));
         let replay = happens(self.duplicating, link.replay, 5)
             .then(|| link.replay_after.sample(key.word(attempt, 6)));
-        Fate { lost, latency: link.latency.sample(key.word(attempt, 0)), copy, replay }
+        let latency = self.latency(link, place, key.word(attempt, 0));
+        let mut fate = Fate { lost, latency, copy, replay };
+        self.belate(&mut fate, place, key, attempt);
+        fate
     }
 
     /// How long a copy travels that a fault rule makes, counted from 0: drawn apart from the fates
@@ -241,12 +248,13 @@ impl Network {
     ) -> Duration {
         const ATTEMPTS_MAX: u32 = 1 << 20;
         let word = key.word(attempt + (copy + 1) * ATTEMPTS_MAX, 0);
-        self.link(from, to).latency.sample(word)
+        let (link, place) = self.link(from, to);
+        self.latency(link, place, word)
     }
 
     /// Whether messages of a link keep their order.
     pub(super) fn order(&self, from: Endpoint, to: Endpoint) -> Order {
-        self.link(from, to).order
+        self.link(from, to).0.order
     }
 
     /// When a message of a FIFO link may arrive: not before the latest one so far.

@@ -14,6 +14,7 @@ use super::{
     faults::{Budget, Rule, Swarm},
     network::{Endpoint, Link, Order},
     script::Script,
+    weather::Weather,
 };
 use crate::base::{
     ids::NodeId,
@@ -54,6 +55,10 @@ pub struct Setup {
     pub budget: Budget,
     /// Whether each seed has all fault classes.
     pub swarm: Swarm,
+    /// How long messages travel: as measured, or as a search wants it.
+    pub weather: Weather,
+    /// How many messages a calm run has, about: what makes few of them late is a share of this.
+    pub messages_expected: u64,
     /// The steps left out, as bits by index.
     pub ablated: u64,
     /// The order of events at one instant and of one class.
@@ -84,6 +89,8 @@ impl Setup {
             rules: Vec::new(),
             budget: Budget::Unlimited,
             swarm: Swarm::Off,
+            weather: Weather::Measured,
+            messages_expected: 1_000,
             ablated: 0,
             ties: Ties::Insertion,
             heal_at: None,

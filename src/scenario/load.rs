@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{
-        ids::NodeId,
+        ids::{NodeId, Seed},
         quantity::Probability,
         sampler::{Law, Sampler},
         text::{
@@ -32,15 +32,20 @@ use crate::{
     engine::{
         clients::Workload,
         clock::ClockLaw,
-        faults::{Budget as EngineBudget, Rule},
+        faults::{Budget as EngineBudget, Rule, Swarm},
         network::{Endpoint, Link},
         protocol::Tolerance,
         runner::{Catalog, Configured},
         script::Script,
         setup::{Service, Setup},
+        trace::Recording,
+        weather::Weather,
     },
 };
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// What was read of a file that cannot be run, and every mistake in it.
 #[derive(Clone, Debug)]
@@ -101,6 +106,7 @@ impl Loader<'_> {
         let scenario = scenario?;
         self.expectation(&scenario, &checks);
         self.sweep(&scenario);
+        let weather = self.weather(&scenario);
         let end = Time::ZERO + scenario.run.r#for;
         let heal_at = self.heal_at(&scenario, end);
         let laws = self.laws(&scenario);
@@ -110,7 +116,7 @@ impl Loader<'_> {
         let resolved = self.resolved(&scenario, &catalog, (clients, &named), end);
         let (workload, (link, client_link, force)) = (workload?, laws?);
         let links = resolved.links.into_iter();
-        let setup = Setup {
+        let mut setup = Setup {
             links: links.map(|(ends, change)| (ends, change(&link))).collect(),
             link,
             client_link,
@@ -128,11 +134,17 @@ impl Loader<'_> {
             rules: resolved.rules,
             budget: budget(scenario.budget, protocol.tolerance()),
             swarm: scenario.swarm,
+            weather: Weather::Measured,
+            messages_expected: 0,
             ablated: resolved.ablated,
             ties: scenario.ties,
             heal_at,
             end,
         };
+        if matches!(weather, Weather::Pct(_) | Weather::Mixed) && self.found.is_empty() {
+            setup.messages_expected = messages_of_a_calm_run(protocol.as_ref(), &setup);
+        }
+        setup.weather = weather;
         Some(Plan {
             name: name.to_owned(),
             title: scenario.title,
@@ -145,6 +157,24 @@ impl Loader<'_> {
             expect: scenario.expect,
             sweep: scenario.sweep,
         })
+    }
+
+    /// The weather, as written or as the swarm suggests.
+    fn weather(&mut self, scenario: &Scenario) -> Weather {
+        let usual = match scenario.swarm {
+            Swarm::Off => Weather::Measured,
+            Swarm::PerSeed => Weather::Mixed,
+        };
+        let weather = scenario.weather.unwrap_or(usual);
+        if let Weather::Pct(0 | 1) = weather {
+            let node = self.root.field(self.text, "weather");
+            let span = node.map_or(self.root.anchor(), |node| node.span);
+            let message = "with a depth below 2 no message is ever late";
+            let help = "Pct(3) makes about two messages of each run very late";
+            let diagnostic = Diagnostic::error(Code::BadSetting, span, message);
+            self.found.push(diagnostic.label("too shallow").help(help));
+        }
+        weather
     }
 
     /// A sweep in which no seed must show anything would always be green.
@@ -447,6 +477,19 @@ fn exceptions(
         ));
     }
     links
+}
+
+/// How many messages nodes send in a run without faults: what few of them are is a share of it.
+fn messages_of_a_calm_run(protocol: &dyn Configured, setup: &Setup) -> u64 {
+    let calm = Setup { rules: Vec::new(), swarm: Swarm::Off, ..setup.clone() };
+    let count = || {
+        let mut simulation = protocol.simulation(Arc::new(calm));
+        simulation.reset(Seed(0), Recording::HashOnly);
+        simulation.run(&mut ());
+        simulation.counters().messages_sent()
+    };
+    // A protocol that panics shall do so where somebody runs it.
+    catch_unwind(AssertUnwindSafe(count)).unwrap_or(1_000)
 }
 
 fn budget(budget: Budget, claim: Tolerance) -> EngineBudget {

@@ -22,6 +22,7 @@ use crate::{
         faults::{CutAt, DiskFate, Swarm},
         network::Held,
         setup::Ties,
+        weather::Weather,
     },
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
@@ -63,6 +64,10 @@ pub struct Scenario {
     /// Decisions that are written down instead of drawn.
     #[serde(default)]
     pub script: ScriptText,
+    /// How long messages travel: as measured, or as a search wants it. When left out, as measured,
+    /// or mixed where each seed has its own fault classes.
+    #[serde(default)]
+    pub weather: Option<Weather>,
     /// Load-bearing steps that are left out.
     #[serde(default)]
     pub ablate: Vec<String>,
