@@ -46,7 +46,8 @@ use crate::{
 };
 use std::{cell::RefCell, ops::Range, sync::Arc};
 
-// Steps in words.
+// Steps in words, and what shows a violation.
+pub mod witness;
 mod words;
 
 /// What a network does with copies.
