@@ -262,6 +262,7 @@ fn every_symmetry_counts_the_orbits_that_a_full_search_has() {
     use models::{
         atomic_commitment::{AtomicCommitment, Broadcast},
         backup_coordinator::BackupCoordinator,
+        paxos_commit::PaxosCommit,
         simple_allocator::SimpleAllocator,
         transaction_commit::TransactionCommit,
     };
@@ -282,6 +283,7 @@ fn every_symmetry_counts_the_orbits_that_a_full_search_has() {
     check(&TwoPhase::new(4, Network::Lossy, Crashes::Coordinator));
     check(&BackupCoordinator { managers: 3 });
     check(&SimpleAllocator { clients: 3 });
+    check(&PaxosCommit { managers: 1 });
     for broadcast in [Broadcast::Simple, Broadcast::Reliable, Broadcast::LateForward] {
         check(&AtomicCommitment { participants: 2, broadcast });
     }
@@ -301,6 +303,35 @@ fn a_coordinator_content_with_too_few_votes_is_found_out() {
         // Two prepare and are heard, the third aborts, the coordinator commits, one learns it.
         assert_eq!(report.violations[0].path.steps.len(), 7, "{:?}", report.violations[0].story);
     }
+}
+
+#[test]
+fn a_counterexample_tells_its_shortest_story() {
+    let report = of_size("late_forward_commitment", 2);
+    let found = |property| {
+        let mut found = report.violations.iter();
+        found.find(|found| found.violation.property == property).expect("it is broken")
+    };
+    let agreement = found("atomic_commit.agreement");
+    assert_eq!(agreement.violation.witness, "p1 committed and p2 aborted");
+    // Of those with twelve steps, the first in the order of the model.
+    assert_eq!(
+        agreement.story,
+        [
+            "asked: p1",
+            "asked: p2",
+            "votes: p1",
+            "vote collected: p1",
+            "votes: p2",
+            "vote collected: p2",
+            "the coordinator decides",
+            "decision broadcast to p1",
+            "the coordinator crashes",
+            "takes the decision of the coordinator: p1",
+            "crashes: p1",
+            "aborts on a timeout: p2",
+        ]
+    );
 }
 
 #[test]

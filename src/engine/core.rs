@@ -140,6 +140,15 @@ pub(super) struct Doom {
     pub(super) wipe: bool,
 }
 
+/// The next force fails, and the node stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failing {
+    pub(super) rule: u16,
+    pub(super) strike: u64,
+    pub(super) down: Option<Duration>,
+    pub(super) keeps: Option<u32>,
+}
+
 /// The node is down.
 pub(super) const DOWN: u8 = 1;
 /// It waits for a force.
@@ -182,7 +191,7 @@ pub(super) struct Cell<M, R, T> {
     /// A gray failure: what each handler takes, and the rule.
     pub(super) slowed: Option<(Duration, u16)>,
     pub(super) stalled: Option<(Time, u16)>,
-    pub(super) failing: Option<(u16, Option<Duration>)>,
+    pub(super) failing: Option<Failing>,
 }
 
 impl<M, R, T> Cell<M, R, T> {

@@ -297,8 +297,8 @@ impl<P: Protocol> Core<P> {
 
     /// A force has reached the disk: what waited for it goes on.
     pub(super) fn durable(&mut self, node: NodeId, upto: Lsn) {
-        if let Some((rule, down)) = self.cell(node).failing.take() {
-            return self.fail_force(node, rule, down);
+        if let Some(failing) = self.cell(node).failing.take() {
+            return self.fail_force(node, failing);
         }
         let cell = self.cell(node);
         cell.log.harden(upto);

@@ -71,6 +71,9 @@ pub struct Scenario {
     /// What is expected of the checks.
     #[serde(default)]
     pub expect: Expect,
+    /// How many seeds of a sweep must show it.
+    #[serde(default)]
+    pub sweep: Sweep,
     /// The order of events at one instant.
     #[serde(default)]
     pub ties: Ties,
@@ -417,6 +420,9 @@ pub enum Do {
         node: Who,
         /// For how long it is down.
         down: SpanText,
+        /// How many records that no force has covered survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keeps: Option<u32>,
     },
     /// Nothing crosses between the groups; who is in none reaches all.
     Cut {
@@ -569,6 +575,22 @@ pub enum Expect {
     Violates(String),
     /// These are, and no others.
     ViolatesAll(Vec<String>),
+}
+
+/// How many seeds of a sweep must show what is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sweep {
+    /// At least so many violate each property that is to be violated.
+    pub r#in: u64,
+    /// At least so many put each property to the test, when all are to hold.
+    pub exercised: u64,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { r#in: 1, exercised: 1 }
+    }
 }
 
 /// How long the run is.

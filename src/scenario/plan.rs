@@ -8,17 +8,18 @@
 //! what the scenario expects is decided here and nowhere else, so that every command agrees.
 
 use super::{
-    model::Expect,
+    model::{Expect, Sweep},
     run::{RuleReport, Run},
 };
 use crate::{
     base::{
         ids::{NodeId, Seed},
         text::{decode::decode_named, source::Node},
+        time::Time,
     },
     checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
     engine::{
-        runner::{Catalog, Configured, RunEnd, Simulation},
+        runner::{Catalog, Configured, Outcome, RunEnd, Simulation},
         setup::Setup,
         signal::Signal,
         trace::Recording,
@@ -47,6 +48,8 @@ pub struct Plan {
     pub checks: Vec<CheckUse>,
     /// What is expected.
     pub expect: Expect,
+    /// How many seeds of a sweep must show it.
+    pub sweep: Sweep,
 }
 
 /// A check as a scenario lists it.
@@ -139,6 +142,17 @@ pub struct Runner<'p> {
     judges: Judges,
 }
 
+/// What the cheap way tells of a seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// How the run ended.
+    pub end: RunEnd,
+    /// The hash of everything that happened.
+    pub hash: u128,
+    /// The verdict on every listed property.
+    pub judgements: Vec<Judgement>,
+}
+
 struct Judges {
     checkers: Vec<Box<dyn Checker>>,
     /// All signals, when somebody looks.
@@ -165,6 +179,25 @@ impl Runner<'_> {
         if recording == Recording::Full {
             self.recheck(&judgements, &signals);
         }
+        self.told(seed, (end, waiting, judgements), signals)
+    }
+
+    /// What is there of a run that a panic in a handler ended: no verdicts, but all that was
+    /// recorded up to then.
+    pub fn so_far(&mut self, seed: Seed) -> Run {
+        let at = self.simulation.entries().last().map_or(Time::ZERO, |entry| entry.at);
+        let (outcome, end) = (Outcome::Finished, self.plan.setup.end);
+        let end = RunEnd { outcome, quiet_at: at, progress_at: at, end, healed: false };
+        let signals = self.judges.signals.take().unwrap_or_default();
+        self.told(seed, (end, Vec::new(), Vec::new()), signals)
+    }
+
+    fn told(
+        &self,
+        seed: Seed,
+        (end, waiting, judgements): (RunEnd, Vec<(NodeId, String)>, Vec<Judgement>),
+        signals: Vec<Signal>,
+    ) -> Run {
         let plan = self.plan;
         Run {
             title: plan.title.clone(),
@@ -188,8 +221,14 @@ impl Runner<'_> {
 
     /// The cheap way for many seeds: only the hash and the judgements.
     pub fn judge(&mut self, seed: Seed) -> (u128, Vec<Judgement>) {
-        let (_, _, judgements) = self.play(seed, Recording::HashOnly);
-        (self.simulation.trace().hash(), judgements)
+        let Judged { hash, judgements, .. } = self.judged(seed);
+        (hash, judgements)
+    }
+
+    /// The same, and how the run ended.
+    pub fn judged(&mut self, seed: Seed) -> Judged {
+        let (end, _, judgements) = self.play(seed, Recording::HashOnly);
+        Judged { end, hash: self.simulation.trace().hash(), judgements }
     }
 
     /// Runs a seed to its end and lets every checker judge: how it ended, who waits, the verdicts.

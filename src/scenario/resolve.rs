@@ -345,9 +345,11 @@ impl Resolver<'_> {
             Do::StallDisk { node: who, r#for } => {
                 What::StallDisk { node: self.who(who, node), span: self.span(r#for, node, "for") }
             }
-            Do::FailForce { node: who, down } => {
-                What::FailForce { node: self.who(who, node), down: self.span(down, node, "down") }
-            }
+            Do::FailForce { node: who, down, keeps } => What::FailForce {
+                node: self.who(who, node),
+                down: self.span(down, node, "down"),
+                keeps: *keeps,
+            },
             Do::Cut { groups, r#for, held } => What::Cut {
                 groups: self.groups(groups, node),
                 span: self.span(r#for, node, "for"),
