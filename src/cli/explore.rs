@@ -11,12 +11,7 @@
 
 mod screen;
 
-use super::{
-    Environment, Format,
-    exit::Code,
-    files::Loaded,
-    run::{caught, path_and_value},
-};
+use super::{Environment, Format, caught::caught, exit::Code, files::Loaded, run::path_and_value};
 use crate::{
     base::ids::Seed,
     engine::untimed::{NotExplorable, Timers},

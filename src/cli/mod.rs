@@ -62,10 +62,8 @@ enum Format {
 enum Command {
     /// Run one seed of each scenario and say what happened.
     Run(run::Arguments),
-<<<<<<< HEAD
     /// Go through every order, loss and crash within budgets.
     Explore(explore::Arguments),
-=======
     /// Run many seeds of each scenario and say what fails, how often and in which seed.
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
@@ -74,7 +72,6 @@ enum Command {
     Shrink(shrink::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
->>>>>>> main
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -109,14 +106,11 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),
-<<<<<<< HEAD
         Command::Explore(arguments) => explore::explore(&environment, &arguments),
-=======
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
->>>>>>> main
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

@@ -78,7 +78,9 @@ impl Monitors {
         let mut checkers: Vec<_> = monitor.checkers.iter().map(|one| fork(one.as_ref())).collect();
         for &what in told {
             let signal = Signal { at: Time::ZERO, event: EventId(0), what };
-            checkers.iter_mut().for_each(|checker| checker.on_signal(&signal));
+            for checker in &mut checkers {
+                checker.on_signal(&signal);
+            }
         }
         let next = self.number(checkers);
         self.all[at.0 as usize].next.insert(teller, next);

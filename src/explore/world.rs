@@ -291,9 +291,10 @@ impl WorldModel {
 
     fn outcomes(&self, at: SituationId, stimulus: Stimulus, cut: bool) -> Range<u32> {
         let inner = &mut *self.inner.borrow_mut();
-        let ways = match cut {
-            false => inner.untimed.outcomes(at, stimulus),
-            true => inner.untimed.cuts(at, stimulus),
+        let ways = if cut {
+            inner.untimed.cuts(at, stimulus)
+        } else {
+            inner.untimed.outcomes(at, stimulus)
         };
         ways.unwrap_or_else(|why| {
             inner.refused = Some(why.into());

@@ -75,9 +75,10 @@ impl Shown<'_> {
         let report = self.report();
         if let Some(found) = report.violations.first() {
             let property: &str = &found.violation.property;
-            return match expected.contains(&property) {
-                true => Verdict::Met(format!("{says}, as the scenario says")),
-                false => Verdict::NotMet(format!("{says}, but {property} is violated")),
+            return if expected.contains(&property) {
+                Verdict::Met(format!("{says}, as the scenario says"))
+            } else {
+                Verdict::NotMet(format!("{says}, but {property} is violated"))
             };
         }
         if report.end != End::Exhausted {
@@ -285,7 +286,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -39,7 +39,9 @@ impl WorldModel {
         let signals = self.signals(found);
         let mut checkers = plan.checkers();
         for signal in &signals {
-            checkers.iter_mut().for_each(|checker| checker.on_signal(signal));
+            for checker in &mut checkers {
+                checker.on_signal(signal);
+            }
         }
         let end = RunEnd {
             outcome: Outcome::Finished,
