@@ -79,9 +79,9 @@ pub trait Checker: Send {
     /// times, nothing that only counts. Two checkers that fold alike must judge alike for ever.
     fn fold(&self, _: &mut Fold) {}
 
-    /// The first explorable property that would be violated if the run ended here.
-    fn broken(&mut self) -> Option<&'static str> {
-        None
+    /// The explorable properties that would be violated if the run ended here.
+    fn broken(&mut self) -> Vec<&'static str> {
+        Vec::new()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · sweep · shrink · replay · check · list · new · … ──▶ exit code
+//!   main_with(registry) ── run · sweep · explore · shrink · replay · check · list · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -14,6 +14,7 @@ mod caught;
 mod check;
 mod completions;
 mod explain;
+mod explore;
 mod files;
 mod list;
 mod merge;
@@ -62,6 +63,8 @@ enum Format {
 enum Command {
     /// Run one seed of each scenario and say what happened.
     Run(run::Arguments),
+    /// Go through every order, loss and crash within budgets.
+    Explore(explore::Arguments),
     /// Run many seeds of each scenario and say what fails, how often and in which seed.
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
@@ -106,6 +109,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),
+        Command::Explore(arguments) => explore::explore(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
