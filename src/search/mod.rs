@@ -9,3 +9,6 @@
 
 // Which failures are the same.
 pub mod fingerprint;
+
+// Every single fault at every event.
+pub mod matrix;
