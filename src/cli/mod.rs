@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · check · list · explain · new · completions ──▶ exit code
+//!   main_with(registry) ── run · sweep · shrink · replay · check · list · new · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -9,13 +9,18 @@
 //! own. Results go to stdout and nothing else does, so that `--format json > file` is clean.
 //! Wall-clock times are never printed: equal runs print equal bytes.
 
+mod address;
+mod caught;
 mod check;
 mod completions;
 mod explain;
 mod files;
 mod list;
+mod merge;
 mod new;
+mod replay;
 mod run;
+mod sweep;
 
 // Exit codes, documented.
 pub mod exit;
@@ -55,6 +60,12 @@ enum Format {
 enum Command {
     /// Run one seed of each scenario and say what happened.
     Run(run::Arguments),
+    /// Run many seeds of each scenario and say what fails, how often and in which seed.
+    Sweep(Box<sweep::Arguments>),
+    /// Put the parts of a sweep together that were run apart.
+    Merge(merge::Arguments),
+    /// Run a run again: is it the same, to the last bit?
+    Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -89,6 +100,9 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),
+        Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
+        Command::Merge(arguments) => merge::merge(&environment, &arguments),
+        Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),
