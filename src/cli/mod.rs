@@ -16,6 +16,7 @@ mod completions;
 mod explain;
 mod files;
 mod list;
+mod matrix;
 mod merge;
 mod new;
 mod replay;
@@ -64,6 +65,8 @@ enum Command {
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
     Merge(merge::Arguments),
+    /// Do every single fault at every event of a calm run, one run each.
+    Matrix(matrix::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
@@ -102,6 +105,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::run(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
+        Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),

@@ -45,7 +45,7 @@ use crate::{
     },
 };
 use calm::Calm;
-use faults::{Faults, Return};
+use faults::{Faults, Return, Spans};
 use std::{collections::BTreeMap, fmt};
 
 mod calm;
@@ -112,8 +112,10 @@ pub struct Matrix {
     pub cells: Vec<Cell>,
     /// Sampled pairs of them.
     pub pairs: Vec<Cell>,
-    /// How long faults last: longer than anyone waits.
-    pub span: Duration,
+    /// How long a slow message takes: longer than the shortest timer.
+    pub slow: Duration,
+    /// How long faults last, and how long late messages take: longer than anyone waits.
+    pub late: Duration,
     /// How many operations there are.
     pub operations: usize,
     /// How many rules of the scenario were left out: random ones, and others.
@@ -246,38 +248,46 @@ pub fn matrix(order: &Order<'_>) -> Result<Matrix, Trouble> {
     });
     attempt.map_err(Trouble::Panic)?;
     let short = calm.expect("it was run, or had panicked")?;
-    let span = span(order, &short)?;
-    let calm = lengthened(order, short, span)?;
-    Filler { order, faults: Faults::new(&calm, span), calm: &calm, cells: Vec::new() }.fill(span)
+    let spans = spans(order, &short)?;
+    let calm = lengthened(order, short, spans.late)?;
+    Filler { order, faults: Faults::new(&calm, spans), calm: &calm, cells: Vec::new() }.fill(spans)
 }
 
 /// Longer than anyone waits: what timers show when a message does not come, and patience.
-fn span(order: &Order<'_>, calm: &Calm) -> Result<Duration, Trouble> {
-    let mut longest = order.plan.setup.patience;
-    for fault in Faults::new(calm, Duration::ZERO).losses() {
+fn spans(order: &Order<'_>, calm: &Calm) -> Result<Spans, Trouble> {
+    let mut timers = Vec::new();
+    let none = Spans { slow: Duration::ZERO, late: Duration::ZERO };
+    for fault in Faults::new(calm, none).losses() {
         if let Ok(run) = order.run(&fault.draft(&calm.draft))? {
-            longest = longest.max(longest_timer(&run.entries));
+            timers.extend(fired_timers(&run.entries));
         }
     }
-    let millisecond = Duration::from_millis(1).as_nanos();
-    let whole = (longest.as_nanos() / 4).saturating_mul(5).div_ceil(millisecond);
-    Ok(Duration::from_millis(whole))
+    let patience = order.plan.setup.patience;
+    let longest = timers.iter().copied().max().map_or(patience, |longest| longest.max(patience));
+    let shortest = timers.into_iter().min().unwrap_or(longest);
+    Ok(Spans { slow: beyond(shortest), late: beyond(longest) })
 }
 
-fn longest_timer(entries: &[Entry]) -> Duration {
+/// A quarter longer, in whole milliseconds.
+fn beyond(span: Duration) -> Duration {
+    let millisecond = Duration::from_millis(1).as_nanos();
+    Duration::from_millis((span.as_nanos() / 4).saturating_mul(5).div_ceil(millisecond))
+}
+
+/// How long each timer ran that fired.
+fn fired_timers(entries: &[Entry]) -> impl Iterator<Item = Duration> {
     let set = |fired: &Entry| {
         let place = entries.binary_search_by_key(&fired.cause, |entry| entry.event).ok()?;
         Some(fired.at.saturating_since(entries[place].at))
     };
-    let fired = entries.iter().filter(|entry| entry.kind == Kind::Timer);
-    fired.filter_map(set).max().unwrap_or(Duration::ZERO)
+    entries.iter().filter(|entry| entry.kind == Kind::Timer).filter_map(set)
 }
 
 /// The calm run, long enough for a fault, a late message and what both bring about.
-fn lengthened(order: &Order<'_>, calm: Calm, span: Duration) -> Result<Calm, Trouble> {
+fn lengthened(order: &Order<'_>, calm: Calm, late: Duration) -> Result<Calm, Trouble> {
     let ends = calm.ends().saturating_since(Time::ZERO);
     let tail = calm.draft.quiet_tail.unwrap_or(Duration::ZERO);
-    let run_for = calm.draft.run_for.max(ends + span * 3 + tail);
+    let run_for = calm.draft.run_for.max(ends + late * 3 + tail);
     let draft = Draft { run_for, ..calm.draft };
     let run = order.run(&draft)?.map_err(Trouble::Panic)?;
     Ok(Calm { draft, run })
@@ -326,7 +336,7 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    fn fill(mut self, span: Duration) -> Result<Matrix, Trouble> {
+    fn fill(mut self, spans: Spans) -> Result<Matrix, Trouble> {
         let marked = [self.faults.losses(), self.faults.delays()].concat();
         for fault in marked {
             self.add(fault)?;
@@ -343,7 +353,8 @@ impl Filler<'_> {
             columns: columns(&calm.run, &cells),
             cells,
             pairs,
-            span,
+            slow: spans.slow,
+            late: spans.late,
             operations: calm.draft.operations.len(),
             left_out: calm::left_out(order.plan),
             draft: calm.draft.clone(),

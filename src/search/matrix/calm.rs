@@ -30,7 +30,9 @@ use crate::{
         setup::{Service, Setup, Ties},
         trace::{Entry, Kind, Recording},
     },
-    scenario::{load::load, plan::Plan, registry::Registry, run::Run, script::ScriptText, write::Draft},
+    scenario::{
+        load::load, plan::Plan, registry::Registry, run::Run, script::ScriptText, write::Draft,
+    },
     search::freeze::{freeze, rounded},
 };
 use std::sync::Arc;
@@ -76,8 +78,7 @@ impl Calm {
         let tossing = reload(registry, &draft.text())?;
         let tossed = freeze(&tossing, &tossing.runner().run(seed, Recording::Full));
         let choices = tossed.script.choices;
-        draft.script =
-            ScriptText { otherwise: Otherwise::Calm, choices, ..ScriptText::default() };
+        draft.script = ScriptText { otherwise: Otherwise::Calm, choices, ..ScriptText::default() };
         let run = run(registry, &draft, seed)?;
         Ok(Self { draft, run })
     }

@@ -1,7 +1,7 @@
 //! Every single fault at every event: what there is to do to a calm run, as lines of a scenario.
 //!
 //! ```text
-//!   each message    lost · twice · again, late · late            script: messages: […]
+//!   each message    lost · slow · late · twice · again, late     script: messages: […]
 //!   each handler    a crash after 0, 1, … all of its effects     Inside(event: …, effects: i)
 //!   each force      a crash while the disk works on it           At("…")
 //!   each phase      every cut of the nodes in two, each way      After(event: …)
@@ -43,8 +43,17 @@ const NODES_MAX: usize = 6;
 /// running them tells.
 pub(super) struct Faults<'a> {
     calm: &'a Calm,
-    /// How long a fault lasts: longer than anyone waits.
-    span: Duration,
+    /// How long faults and delays last.
+    spans: Spans,
+}
+
+/// How long faults and delays last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spans {
+    /// Longer than the shortest timer that anyone sets.
+    pub(super) slow: Duration,
+    /// Longer than anyone waits.
+    pub(super) late: Duration,
 }
 
 /// A handler of the calm run.
@@ -77,8 +86,8 @@ pub(super) enum Return {
 }
 
 impl<'a> Faults<'a> {
-    pub(super) fn new(calm: &'a Calm, span: Duration) -> Self {
-        Self { calm, span }
+    pub(super) fn new(calm: &'a Calm, spans: Spans) -> Self {
+        Self { calm, spans }
     }
 
     fn run(&self) -> &'a Run {
@@ -99,19 +108,22 @@ impl<'a> Faults<'a> {
         self.calm.sent().map(lost).collect()
     }
 
-    /// Each message twice, again long after, and late.
+    /// Each message slow, late, twice, and once more long after.
     pub(super) fn delays(&self) -> Vec<Marked> {
-        let late = self.span;
+        let Spans { slow, late } = self.spans;
         let mut marked = Vec::new();
         for sent in self.calm.sent() {
             let takes = sent.takes;
+            if takes < slow && slow < late {
+                marked.push(self.message(&sent, "slow", FateText::Takes(slow)));
+            }
+            marked.push(self.message(&sent, "late", FateText::Takes(late)));
             if matches!(sent.name.carried, Carried::Message(_)) {
                 let twice = FateText::Copies(vec![takes, takes]);
                 marked.push(self.message(&sent, "twice", twice));
                 let again = FateText::Copies(vec![takes, late]);
                 marked.push(self.message(&sent, "again late", again));
             }
-            marked.push(self.message(&sent, "late", FateText::Takes(late)));
         }
         marked
     }
@@ -193,7 +205,7 @@ impl<'a> Faults<'a> {
 
     fn dies(&self, node: Who, keeps: u32, back: Return) -> Do {
         let down = match back {
-            Return::Later => SpanText::Between(self.span, self.span),
+            Return::Later => SpanText::Between(self.spans.late, self.spans.late),
             Return::Never => SpanText::Forever,
         };
         let cut = CutAt::Boundary;
@@ -274,7 +286,7 @@ impl<'a> Faults<'a> {
             |nodes: &[NodeId]| Group::Nodes(nodes.iter().map(|&node| self.node(node)).collect());
         let (side, others) = (group(side), group(&others));
         let of = names(&side);
-        let (r#for, held) = (SpanText::Between(self.span, self.span), Held::Drop);
+        let (r#for, held) = (SpanText::Between(self.spans.late, self.spans.late), Held::Drop);
         let r#do = match way {
             Way::Both => Do::Cut { groups: vec![side, others], r#for, held },
             Way::Out => Do::CutOneWay { from: side, to: others, r#for, held },
