@@ -95,7 +95,9 @@ proptest! {
         let (naive, explored) = (naive(&graph), explore(&graph, &collect()));
         let report = &explored.report;
         let mut levels = BTreeMap::new();
-        naive.iter().for_each(|(_, depth, _)| *levels.entry(*depth).or_insert(0) += 1);
+        for (_, depth, _) in &naive {
+            *levels.entry(*depth).or_insert(0) += 1;
+        }
         prop_assert_eq!(&report.levels, &levels.into_values().collect::<Vec<u32>>());
         prop_assert_eq!((report.distinct as usize, report.end), (naive.len(), End::Exhausted));
         let edges: usize = naive.iter().map(|(state, ..)| graph.edges[usize::from(*state)].len()).sum();

@@ -21,6 +21,7 @@ mod merge;
 mod new;
 mod replay;
 mod run;
+mod shrink;
 mod sweep;
 
 // Exit codes, documented.
@@ -67,6 +68,8 @@ enum Command {
     Merge(merge::Arguments),
     /// Do every single fault at every event of a calm run, one run each.
     Matrix(matrix::Arguments),
+    /// Reduce a failing run to the few things that it needs, and write them as a scenario.
+    Shrink(shrink::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
@@ -106,6 +109,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),
+        Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),

@@ -15,10 +15,11 @@ use crate::{
     base::{
         ids::{NodeId, Seed},
         text::{decode::decode_named, source::Node},
+        time::Time,
     },
     checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
     engine::{
-        runner::{Catalog, Configured, RunEnd, Simulation},
+        runner::{Catalog, Configured, Outcome, RunEnd, Simulation},
         setup::Setup,
         signal::Signal,
         trace::Recording,
@@ -184,6 +185,25 @@ impl Runner<'_> {
         if recording == Recording::Full {
             self.recheck(&judgements, &signals);
         }
+        self.told(seed, (end, waiting, judgements), signals)
+    }
+
+    /// What is there of a run that a panic in a handler ended: no verdicts, but all that was
+    /// recorded up to then.
+    pub fn so_far(&mut self, seed: Seed) -> Run {
+        let at = self.simulation.entries().last().map_or(Time::ZERO, |entry| entry.at);
+        let (outcome, end) = (Outcome::Finished, self.plan.setup.end);
+        let end = RunEnd { outcome, quiet_at: at, progress_at: at, end, healed: false };
+        let signals = self.judges.signals.take().unwrap_or_default();
+        self.told(seed, (end, Vec::new(), Vec::new()), signals)
+    }
+
+    fn told(
+        &self,
+        seed: Seed,
+        (end, waiting, judgements): (RunEnd, Vec<(NodeId, String)>, Vec<Judgement>),
+        signals: Vec<Signal>,
+    ) -> Run {
         let plan = self.plan;
         Run {
             title: plan.title.clone(),

@@ -18,7 +18,7 @@
 mod anchors;
 mod passes;
 
-use super::{fingerprint::Fingerprint, freeze};
+use super::{block::Catch, fingerprint::Fingerprint, freeze};
 use crate::{
     base::{digest::fold_text, ids::Seed, text::source::Edited},
     engine::trace::Recording,
@@ -38,7 +38,7 @@ pub struct Shrunk {
     /// The scenario, without a story.
     pub draft: Draft,
     /// Its run, recorded.
-    pub run: Run,
+    pub seen: Seen,
     /// How large the frozen run was.
     pub before: Size,
     /// How many runs it took.
@@ -60,22 +60,32 @@ pub enum NotShrunk {
     NotFrozen(String),
 }
 
+/// What shrinking needs besides the run: names, a way to survive panics, and a bound on runs.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    /// Protocols, workloads and checks by name.
+    pub registry: &'a Registry,
+    /// Catches panics of handlers, which are failures like others.
+    pub catch: &'a Catch,
+    /// How many runs there may be.
+    pub runs_max: u32,
+}
+
 /// Shrinks the run of a seed while it fails in the wanted way.
 ///
 /// # Errors
 /// When the run does not fail so, or cannot be frozen.
 pub fn shrink(
-    registry: &Registry,
+    tools: Tools<'_>,
     plan: &Plan,
     seed: Seed,
     wanted: &Fingerprint,
-    runs_max: u32,
 ) -> Result<Shrunk, NotShrunk> {
-    let run = plan.runner().run(seed, Recording::Full);
-    if !fails_so(&run, wanted) {
-        return Err(NotShrunk::NoSuchFailure(wanted.property.clone()));
+    let seen = Seen::of(plan, seed, tools.catch);
+    if !seen.fails_so(wanted) {
+        return Err(NotShrunk::NoSuchFailure(wanted.to_string()));
     }
-    shrink_draft(registry, freeze::freeze(plan, &run), wanted, runs_max)
+    shrink_draft(tools, freeze::freeze(plan, &seen.run), wanted)
 }
 
 /// Shrinks what is a script already.
@@ -83,38 +93,60 @@ pub fn shrink(
 /// # Errors
 /// When it does not fail in the wanted way.
 pub fn shrink_draft(
-    registry: &Registry,
+    tools: Tools<'_>,
     frozen: Draft,
     wanted: &Fingerprint,
-    runs_max: u32,
 ) -> Result<Shrunk, NotShrunk> {
-    let mut shrinker = Shrinker {
-        registry,
-        wanted,
-        runs: 0,
-        runs_max,
-        best: frozen.clone(),
-        tried: BTreeMap::new(),
-    };
+    let before = frozen.size();
+    let (best, tried) = (frozen.clone(), BTreeMap::new());
+    let mut shrinker = Shrinker { tools, wanted, runs: 0, best, tried };
     if !shrinker.fails(&frozen) {
-        return Err(NotShrunk::NotFrozen(wanted.property.clone()));
+        return Err(NotShrunk::NotFrozen(wanted.to_string()));
     }
     shrinker.calm_down();
     while shrinker.thin_out() | shrinker.simplify() {}
-    shrinker.finish(frozen.size())
+    Ok(shrinker.finish(before))
 }
 
-/// Whether a run fails with a fingerprint.
-pub fn fails_so(run: &Run, wanted: &Fingerprint) -> bool {
-    let fingerprint = |judgement| Fingerprint::of(judgement, &run.catalog);
-    run.judgements.iter().filter_map(fingerprint).any(|found| found == *wanted)
+/// A run, recorded, and the panic that ended it, if one did.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What was recorded.
+    pub run: Run,
+    /// What the panic said.
+    pub panic: Option<String>,
+}
+
+impl Seen {
+    /// Runs a seed and looks.
+    pub fn of(plan: &Plan, seed: Seed, catch: &Catch) -> Self {
+        let mut runner = plan.runner();
+        let mut run = None;
+        let ended = catch(&mut || run = Some(runner.run(seed, Recording::Full)));
+        match (ended, run) {
+            (Ok(()), Some(run)) => Self { run, panic: None },
+            (ended, _) => Self { run: runner.so_far(seed), panic: ended.err() },
+        }
+    }
+
+    /// The fingerprints of its failures, in the order of the checks.
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        let of_panic = |panic: &String| Fingerprint::of_panic(panic, &self.run.catalog);
+        let judgements = self.run.judgements.iter();
+        let violated = judgements.filter_map(|one| Fingerprint::of(one, &self.run.catalog));
+        self.panic.iter().map(of_panic).chain(violated).collect()
+    }
+
+    /// Whether it fails with a fingerprint.
+    pub fn fails_so(&self, wanted: &Fingerprint) -> bool {
+        self.fingerprints().contains(wanted)
+    }
 }
 
 struct Shrinker<'a> {
-    registry: &'a Registry,
+    tools: Tools<'a>,
     wanted: &'a Fingerprint,
     runs: u32,
-    runs_max: u32,
     best: Draft,
     /// What became of candidates, by their text.
     tried: BTreeMap<u64, bool>,
@@ -128,20 +160,26 @@ impl Shrinker<'_> {
         if let Some(known) = self.tried.get(&name) {
             return *known;
         }
-        if self.runs >= self.runs_max {
+        if self.runs >= self.tools.runs_max {
             return false;
         }
         self.runs += 1;
-        let fails = match load(self.registry, "candidate", &Edited::new(text)) {
-            Ok(plan) => {
-                let (_, judgements) = plan.runner().judge(Seed(1));
-                let fingerprint = |judgement| Fingerprint::of(judgement, &plan.catalog);
-                judgements.iter().filter_map(fingerprint).any(|found| found == *self.wanted)
-            }
-            Err(_) => false,
-        };
+        let plan = load(self.tools.registry, "candidate", &Edited::new(text));
+        let fails = plan.is_ok_and(|plan| self.has_wanted(&plan));
         self.tried.insert(name, fails);
         fails
+    }
+
+    /// Whether a run fails in the wanted way; only hashed, for there are many.
+    fn has_wanted(&self, plan: &Plan) -> bool {
+        let mut runner = plan.runner();
+        let mut judgements = Vec::new();
+        let ended = (self.tools.catch)(&mut || judgements = runner.judge(Seed(1)).1);
+        if let Err(panic) = ended {
+            return Fingerprint::of_panic(&panic, &plan.catalog) == *self.wanted;
+        }
+        let mut found = judgements.iter().filter_map(|one| Fingerprint::of(one, &plan.catalog));
+        found.any(|found| found == *self.wanted)
     }
 
     /// Takes a candidate that still fails.
@@ -180,18 +218,18 @@ impl Shrinker<'_> {
         changed
     }
 
-    /// The best so far, run with everything recorded.
-    fn recorded(&self, draft: &Draft) -> Run {
-        let plan = load(self.registry, "shrunk", &Edited::new(draft.text()));
+    /// A draft, run with everything recorded.
+    fn recorded(&self, draft: &Draft) -> Seen {
+        let plan = load(self.tools.registry, "shrunk", &Edited::new(draft.text()));
         let plan = plan.expect("what was adopted could be loaded");
-        plan.runner().run(Seed(1), Recording::Full)
+        Seen::of(&plan, Seed(1), self.tools.catch)
     }
 
-    fn finish(mut self, before: Size) -> Result<Shrunk, NotShrunk> {
-        self.best.expect = freeze::violations(&self.recorded(&self.best));
-        let run = self.recorded(&self.best);
-        assert!(fails_so(&run, self.wanted), "the fingerprint was kept all the way");
-        let cut_short = self.runs >= self.runs_max;
-        Ok(Shrunk { draft: self.best, run, before, runs: self.runs, cut_short })
+    fn finish(mut self, before: Size) -> Shrunk {
+        self.best.expect = freeze::violations(&self.recorded(&self.best).run);
+        let seen = self.recorded(&self.best);
+        assert!(seen.fails_so(self.wanted), "the fingerprint was kept all the way");
+        let cut_short = self.runs >= self.tools.runs_max;
+        Shrunk { draft: self.best, seen, before, runs: self.runs, cut_short }
     }
 }

@@ -27,7 +27,7 @@ impl Shrinker<'_> {
     pub(super) fn anchor(&mut self) {
         for place in 0..self.best.faults.len() {
             let When::At(_) = self.best.faults[place].when else { continue };
-            let run = self.recorded(&self.best);
+            let run = self.recorded(&self.best).run;
             let candidates = candidates(&run, &self.best.faults[place]);
             let found = candidates.into_iter().find(|when| {
                 self.attempt(|draft| {

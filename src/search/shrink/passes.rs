@@ -145,7 +145,7 @@ impl Shrinker<'_> {
         bare.faults.clear();
         bare.script = ScriptText::default();
         bare.operations.iter_mut().for_each(|asked| asked.node = None);
-        let plan = load(self.registry, "bare", &Edited::new(bare.text())).ok()?;
+        let plan = load(self.tools.registry, "bare", &Edited::new(bare.text())).ok()?;
         let exists =
             |name: &str| name.starts_with("client") || plan.catalog.find_node(name).is_some();
         retain_nodes(&mut draft.script, exists);
@@ -179,7 +179,7 @@ impl Shrinker<'_> {
 
     /// The messages that cuts stop in the best so far.
     fn stopped_by_cuts(&self) -> Vec<MessageLine> {
-        let run = self.recorded(&self.best);
+        let run = self.recorded(&self.best).run;
         let cut = Kind::Lose(crate::engine::network::Lost::Cut);
         let stopped: Vec<_> =
             run.entries.iter().filter(|entry| entry.kind == cut).map(|entry| entry.cause).collect();
