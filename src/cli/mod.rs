@@ -17,6 +17,7 @@ mod explain;
 mod explore;
 mod files;
 mod list;
+mod matrix;
 mod merge;
 mod new;
 mod replay;
@@ -69,6 +70,8 @@ enum Command {
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
     Merge(merge::Arguments),
+    /// Do every single fault at every event of a calm run, one run each.
+    Matrix(matrix::Arguments),
     /// Reduce a failing run to the few things that it needs, and write them as a scenario.
     Shrink(shrink::Arguments),
     /// Change one thing of a failing run after the other: what does the failure need?
@@ -112,6 +115,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Explore(arguments) => explore::explore(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
+        Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
         Command::Why(arguments) => why::why(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),

@@ -14,8 +14,10 @@
 
 mod frame;
 mod gantt;
+mod heat;
 
 use super::{
+    heat_map::HeatMap,
     spans::Spans,
     words::{ending_words, operation_words},
 };
@@ -43,6 +45,11 @@ pub struct Chart {
 /// The time from in doubt to decided, per node and transaction, with locks held meanwhile.
 pub fn in_doubt(run: &Run) -> Chart {
     gantt::in_doubt(run)
+}
+
+/// What came of every fault at every event.
+pub fn heat(map: &HeatMap) -> String {
+    heat::heat(map)
 }
 
 /// The latency of every operation over time. What never ended is drawn at the end of the run.

@@ -31,6 +31,9 @@ pub mod space_time;
 // Latency and time in doubt, with their tables.
 pub mod charts;
 
+// Rows of faults, columns of events.
+pub mod heat_map;
+
 // One object for programs.
 pub mod json;
 

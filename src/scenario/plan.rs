@@ -65,9 +65,14 @@ pub struct CheckUse {
 impl Plan {
     /// A world and checkers for this plan.
     pub fn runner(&self) -> Runner<'_> {
-        let simulation = self.configured.simulation(self.setup.clone());
+        self.runner_of(self.setup.clone())
+    }
+
+    /// The same in another setup, such as one with a step left out.
+    pub fn runner_of(&self, setup: Arc<Setup>) -> Runner<'_> {
+        let simulation = self.configured.simulation(setup.clone());
         let judges = Judges { checkers: self.checkers(), signals: None };
-        Runner { plan: self, simulation, judges }
+        Runner { plan: self, setup, simulation, judges }
     }
 
     /// Checkers that have heard nothing yet, in the order of the scenario.
@@ -138,6 +143,7 @@ impl Expect {
 /// A world with its checkers, for one seed after the other.
 pub struct Runner<'p> {
     plan: &'p Plan,
+    setup: Arc<Setup>,
     simulation: Box<dyn Simulation>,
     judges: Judges,
 }
@@ -205,7 +211,7 @@ impl Runner<'_> {
             protocol: plan.protocol.clone(),
             seed,
             catalog: plan.catalog.clone(),
-            clients: plan.setup.workload.clients(),
+            clients: self.setup.workload.clients(),
             end,
             hash: self.simulation.trace().hash(),
             judgements,
@@ -267,7 +273,7 @@ impl Runner<'_> {
 
     /// What became of each fault rule.
     pub fn rules(&self) -> Vec<RuleReport> {
-        let rules = self.plan.setup.rules.iter().zip(self.simulation.rules());
+        let rules = self.setup.rules.iter().zip(self.simulation.rules());
         rules
             .map(|(rule, counts)| RuleReport {
                 id: rule.id.clone(),

@@ -39,3 +39,6 @@ pub mod verdict;
 pub mod lines;
 pub mod merge;
 pub mod summary;
+
+// Every single fault at every event.
+pub mod matrix;
