@@ -495,7 +495,9 @@ impl<P: Protocol> Core<P> {
         if self.trace.records() {
             let (who, peer) = ends;
             let (at, cause) = (self.now, self.cause);
-            self.trace.record(Entry { event, cause, at, kind, who, peer, label, text: text() });
+            let (word, text) = (0, text());
+            let entry = Entry { event, cause, at, kind, who, peer, label, word, text };
+            self.trace.record(entry, content);
         }
         event
     }

@@ -35,7 +35,9 @@ mod rounds;
 mod spans;
 mod svg;
 mod text;
-mod words;
+
+// One event in words.
+pub mod words;
 
 #[cfg(test)]
 mod fixture;

@@ -79,7 +79,7 @@ pub(super) const fn is_everywhere(kind: Kind) -> bool {
 }
 
 /// The words for the events of one run.
-pub(super) struct Words<'a> {
+pub struct Words<'a> {
     run: &'a Run,
     history: BTreeMap<OpId, &'a HistoryEntry>,
     /// Arrivals of a message that had arrived before.
@@ -90,7 +90,7 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// Looks through a run once.
-    pub(super) fn of(run: &'a Run) -> Self {
+    pub fn of(run: &'a Run) -> Self {
         let (mut arrived, mut copies) = (BTreeSet::new(), BTreeSet::new());
         let mut forced = BTreeMap::new();
         for entry in &run.entries {
@@ -105,7 +105,7 @@ impl<'a> Words<'a> {
     }
 
     /// The name of an endpoint.
-    pub(super) fn name(&self, end: Endpoint) -> String {
+    pub fn name(&self, end: Endpoint) -> String {
         inert(&self.run.catalog.endpoint(end))
     }
 
@@ -120,7 +120,7 @@ impl<'a> Words<'a> {
     }
 
     /// What happened, and to whom: `p1 ← c  Prepare(t3)`.
-    pub(super) fn line(&self, entry: &Entry) -> String {
+    pub fn line(&self, entry: &Entry) -> String {
         let (who, peer) = (self.name(entry.who), self.name(entry.peer));
         let what = self.what(entry);
         match entry.kind {

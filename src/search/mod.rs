@@ -9,3 +9,9 @@
 
 // Which failures are the same.
 pub mod fingerprint;
+
+// Where two runs part.
+pub mod divergence;
+
+// Runs in files.
+pub mod recording;
