@@ -7,11 +7,7 @@
 //! A rule that is scheduled or triggered and never fires shows nothing, and only a run can tell; so
 //! `check` runs the default seed, which takes no time worth mentioning.
 
-use super::{
-    Environment, Format,
-    exit::Code,
-    run::{caught, never_fired},
-};
+use super::{Environment, Format, caught::caught, exit::Code, run::never_fired};
 use crate::base::ids::Seed;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · replay · check · list · explain · new · completions ──▶ exit code
+//!   main_with(registry) ── run · sweep · shrink · replay · check · list · new · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -10,14 +10,17 @@
 //! Wall-clock times are never printed: equal runs print equal bytes.
 
 mod address;
+mod caught;
 mod check;
 mod completions;
 mod explain;
 mod files;
 mod list;
+mod merge;
 mod new;
 mod replay;
 mod run;
+mod sweep;
 
 // Exit codes, documented.
 pub mod exit;
@@ -57,6 +60,10 @@ enum Format {
 enum Command {
     /// Run one seed of each scenario and say what happened.
     Run(run::Arguments),
+    /// Run many seeds of each scenario and say what fails, how often and in which seed.
+    Sweep(Box<sweep::Arguments>),
+    /// Put the parts of a sweep together that were run apart.
+    Merge(merge::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
@@ -93,6 +100,8 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),
+        Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
+        Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),

@@ -15,8 +15,8 @@ mod compare;
 use super::{
     Environment, Format,
     address::{NamedRun, RunArguments},
+    caught::caught,
     exit::Code,
-    run::caught,
 };
 use crate::{
     engine::trace::Recording,

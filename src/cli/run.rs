@@ -8,7 +8,7 @@
 //! hash is the same as that of a run that is only hashed, which `--verify-determinism` checks. A
 //! panic in a handler is a finding about the protocol with a seed, not the end of the program.
 
-use super::{Environment, Format, exit::Code, files::Loaded};
+use super::{Environment, Format, caught::caught, exit::Code, files::Loaded};
 use crate::{
     base::{
         ids::Seed,
@@ -38,7 +38,6 @@ use crate::{
 use indicatif::ProgressBar;
 use std::{
     io::IsTerminal,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -352,20 +351,6 @@ pub(super) fn never_fired(rules: &[RuleReport]) -> Vec<String> {
     let idle = rules.iter().filter(|rule| !rule.random && rule.counts.fired == 0);
     idle.map(|rule| format!("the rule `{}` never fired: what it waits for did not happen", rule.id))
         .collect()
-}
-
-/// Calls a function; a panic becomes its message and place.
-pub(super) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, String> {
-    use std::sync::{Arc, OnceLock};
-    let place = Arc::new(OnceLock::new());
-    let seen = place.clone();
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        _ = seen.set(info.to_string());
-    }));
-    let result = catch_unwind(AssertUnwindSafe(function));
-    std::panic::set_hook(usual);
-    result.map_err(|_| place.get().cloned().unwrap_or_default())
 }
 
 /// Runs again, in the same world and in a new one, recorded and only hashed.

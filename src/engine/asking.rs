@@ -82,7 +82,7 @@ impl<P: Protocol> Core<P> {
     }
 
     fn request(&mut self, op: OpId, node: NodeId, ends: (Endpoint, Endpoint)) {
-        match self.client_travel(ends, Carried::Request, op) {
+        match self.client_travel(ends, Carried::Request, (op, self.cause)) {
             Some(latency) => {
                 let at = self.now + latency;
                 self.put(at, Class::Delivery, Event::Request { op, node });

@@ -17,6 +17,7 @@
 //! one cell at a time would turn into a dozen parameters.
 
 use super::{
+    aside::AsideOf,
     clock::Clock,
     counters::Counters,
     facts::Facts,
@@ -268,6 +269,8 @@ pub(super) struct Core<P: Protocol> {
     /// What chance decided, when somebody records.
     pub(super) ledger: Vec<Decision>,
     facts: Facts,
+    /// What is set aside where time does not decide, or where somebody compares; mostly nothing.
+    pub(super) aside: Option<Box<AsideOf<P>>>,
     /// The event that is being handled: the cause of what it brings about.
     pub(super) cause: EventId,
     /// When something last counted: a record stated a fact, or an operation ended.
@@ -317,6 +320,7 @@ impl<P: Protocol> Core<P> {
             signals: Vec::new(),
             ledger: Vec::new(),
             facts: Facts::default(),
+            aside: None,
             cause: EventId(0),
             progress_at: Time::ZERO,
             setup,

@@ -108,6 +108,9 @@ impl<'a, P: Protocol> Ctx<'a, P> {
 
     /// The node's own wall clock: skewed, drifting, sometimes set back.
     pub fn now(&mut self) -> Time {
+        if self.core.aside.is_some() {
+            self.core.note_clock_read();
+        }
         self.core.read_clock(self.me)
     }
 
@@ -243,7 +246,12 @@ impl<'a, P: Protocol> Ctx<'a, P> {
 
     /// Tosses a coin of this node's, named by a label and a topic.
     pub fn chance(&mut self, label: &str, topic: impl Into<Topic>, chance: Probability) -> bool {
-        self.drawn(label, topic.into(), |word| u64::from(chance.happens(word))) != 0
+        let sure = matches!(chance, Probability::NEVER | Probability::ALWAYS);
+        match self.branch(if sure { 1 } else { 2 }) {
+            Some(0) => chance.happens(0),
+            Some(_) => false,
+            None => self.drawn(label, topic.into(), |word| u64::from(chance.happens(word))) != 0,
+        }
     }
 
     /// Chooses a number from 0 to `bound − 1` (at most 16 of them, so that all can be explored),
@@ -253,7 +261,15 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     /// When `bound` is 0 or above 16.
     pub fn choose(&mut self, label: &str, topic: impl Into<Topic>, bound: u64) -> u64 {
         assert!((1..=16).contains(&bound), "a choice has 1 to 16 possibilities");
-        self.drawn(label, topic.into(), |word| below(word, bound)).min(bound - 1)
+        match self.branch(bound) {
+            Some(chosen) => chosen,
+            None => self.drawn(label, topic.into(), |word| below(word, bound)).min(bound - 1),
+        }
+    }
+
+    /// Where every possibility is explored: the one whose turn it is.
+    fn branch(&mut self, bound: u64) -> Option<u64> {
+        if self.core.aside.is_some() { self.core.choose(bound) } else { None }
     }
 
     fn drawn(&mut self, label: &str, topic: Topic, choose: impl Fn(u64) -> u64) -> u64 {

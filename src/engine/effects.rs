@@ -50,6 +50,9 @@ impl<P: Protocol> Core<P> {
         if from == to {
             let role = self.role(from);
             self.counters.message(role, label).local += 1;
+            if self.aside.is_some() && self.leave_local(&envelope) {
+                return After::GoesOn;
+            }
             self.put(self.now, Class::Delivery, Event::Deliver(envelope));
             return After::GoesOn;
         }
@@ -76,6 +79,9 @@ impl<P: Protocol> Core<P> {
             format!("{:?}", envelope.message)
         });
         self.counters.message(role, envelope.label).sent += 1;
+        if self.aside.is_some() && self.leave_message(&envelope) {
+            return;
+        }
         let fate = self.network.fate(ends.0, ends.1, key, attempt);
         if self.setup.script.has_messages() || self.trace.records() {
             return self.launch_by_name(envelope, sent, (topic, key, attempt), (fate, twist));
@@ -129,7 +135,7 @@ impl<P: Protocol> Core<P> {
             }
         }
         if self.trace.records() {
-            self.ledger.push(Decision::Message(name, travel));
+            self.ledger.push(Decision::Message(sent, name, travel));
         }
     }
 
@@ -152,7 +158,7 @@ impl<P: Protocol> Core<P> {
         &mut self,
         ends: (Endpoint, Endpoint),
         carried: Carried,
-        op: OpId,
+        (op, sent): (OpId, EventId),
     ) -> Option<Duration> {
         let word = match carried {
             Carried::Reply => self.catalog.reply_word,
@@ -174,7 +180,7 @@ impl<P: Protocol> Core<P> {
         };
         if self.trace.records() {
             let travel = travels.map_or(Travel::Lost, |span| Travel::Takes(vec![span]));
-            self.ledger.push(Decision::Message(name, travel));
+            self.ledger.push(Decision::Message(sent, name, travel));
         }
         travels
     }
@@ -272,6 +278,9 @@ impl<P: Protocol> Core<P> {
         }
         self.counters.flushes += 1;
         self.each_force(node, record);
+        if self.aside.is_some() && self.leave_force(node) {
+            return;
+        }
         let name = self.names.endpoints[usize::from(node.0)];
         let key = self.draws.key(Purpose::Disk, [name, 0, record.0, 0]);
         let attempt = self.attempt(key);
@@ -416,6 +425,9 @@ impl<P: Protocol> Core<P> {
     #[inline]
     pub(super) fn set_timer(&mut self, node: NodeId, delay: Delay, timer: P::Timer) {
         self.cancel_timer(node, &timer);
+        if self.aside.is_some() && self.leave_timer(node, delay, &timer) {
+            return;
+        }
         let own = match delay {
             Delay::Exactly(span) => span,
             Delay::Between(least, most) => self.jitter(node, (least, most), &timer),
@@ -450,6 +462,9 @@ impl<P: Protocol> Core<P> {
 
     #[inline]
     pub(super) fn cancel_timer(&mut self, node: NodeId, timer: &P::Timer) {
+        if self.aside.is_some() {
+            self.disarm(timer);
+        }
         let timers = &mut self.cell(node).timers;
         if let Some(place) = timers.iter().position(|(set, _)| set == timer)
             && let (_, Some(slot)) = timers.swap_remove(place)
@@ -466,7 +481,10 @@ impl<P: Protocol> Core<P> {
         let client = self.catalog.client_end(entry.client);
         let ends = (Endpoint::from(node), client);
         let sent = self.note(Kind::Reply, ends, 0, u64::from(op.0), || format!("{op} {answer:?}"));
-        match self.client_travel(ends, Carried::Reply, op) {
+        if self.aside.is_some() && self.leave_answer(op, answer) {
+            return;
+        }
+        match self.client_travel(ends, Carried::Reply, (op, sent)) {
             Some(latency) => {
                 let at = self.now + latency;
                 self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);

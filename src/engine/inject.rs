@@ -368,8 +368,9 @@ impl<P: Protocol> Core<P> {
         let forcing = !self.cell(node).parked.is_empty();
         let calm = self.setup.script.otherwise == Otherwise::Calm;
         self.forget(node);
+        let keeps = if self.aside.is_some() { self.remainder(node) } else { None };
         let cell = self.cell(node);
-        let remains = match doom.keeps {
+        let remains = match keeps.or(doom.keeps) {
             Some(keeps) => cell.log.crash_keeping(keeps),
             None if calm => cell.log.crash_keeping(0),
             None => cell.log.crash(key.word(0, 0)),

@@ -70,6 +70,16 @@ impl<R> Log<R> {
         self.durable
     }
 
+    /// The position before the first record that is there.
+    pub(super) fn base(&self) -> Lsn {
+        self.base
+    }
+
+    /// Up to where records count.
+    pub(super) fn stated(&self) -> Lsn {
+        self.stated
+    }
+
     /// Adds a record at the end.
     pub(super) fn append(&mut self, record: R, writing: Writing, event: EventId) -> Lsn {
         self.entries.push(Entry { record, writing, event });

@@ -18,6 +18,7 @@ use super::{
     protocol::{BadSetting, Protocol, Step, StepInfo, Tolerance},
     setup::Setup,
     trace::{Recording, Trace},
+    untimed::{Nodes, Untimed, UntimedOptions},
     world::{Judge, World},
 };
 use crate::base::{
@@ -72,6 +73,8 @@ pub trait Configured: Send + Sync {
     fn tolerance(&self) -> Tolerance;
     /// A simulation of it; to be reset before it is run.
     fn simulation(&self, setup: Arc<Setup>) -> Box<dyn Simulation>;
+    /// Its nodes without time, one event at a time.
+    fn untimed(&self, setup: &Setup, options: UntimedOptions) -> Box<dyn Untimed>;
 }
 
 /// One world, ready to run any seed.
@@ -306,6 +309,9 @@ impl<P: Protocol> Configured for With<P> {
     }
     fn simulation(&self, setup: Arc<Setup>) -> Box<dyn Simulation> {
         Box::new(self.world(setup))
+    }
+    fn untimed(&self, setup: &Setup, options: UntimedOptions) -> Box<dyn Untimed> {
+        Box::new(Nodes::<P>::new(self.config.clone(), setup, self.catalog.clone(), options))
     }
 }
 

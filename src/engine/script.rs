@@ -202,9 +202,9 @@ fn get<'v, N: Ord, V>(list: &'v [(N, V)], name: &N) -> Option<&'v V> {
 /// Something that a recorded run decided, for whoever wants to write it down.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// What became of a message when it was sent, as links and rules have it; whether a cut, a slow
-    /// link or the order of the link changed that later is not said.
-    Message(MessageName, Travel),
+    /// What became of a message when it was sent (the event), as links and rules have it; whether a
+    /// cut, a slow link or the order of the link changed that later is not said.
+    Message(EventId, MessageName, Travel),
     /// How long a node was to wait.
     Span(SpanName, Duration),
     /// What a protocol chose, with the label in words.

@@ -160,7 +160,7 @@ impl<P: Protocol> World<P> {
         &self.states[usize::from(node.0)]
     }
 
-    fn dispatch(&mut self, waiting: WaitingOf<P>) {
+    pub(super) fn dispatch(&mut self, waiting: WaitingOf<P>) {
         self.core.cause = waiting.cause;
         match waiting.event {
             Event::Deliver(_) => self.arrive(waiting),
@@ -347,7 +347,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// A force has reached the disk, paused node or not; what waits for it is the node's business.
-    fn synced(&mut self, node: NodeId, upto: Lsn) {
+    pub(super) fn synced(&mut self, node: NodeId, upto: Lsn) {
         let (cause, now) = (self.core.cause, self.core.now);
         let cell = self.core.cell(node);
         if let Some((until, rule)) = cell.stalled
@@ -378,13 +378,16 @@ impl<P: Protocol> World<P> {
     }
 
     /// Runs a handler, with the triggers around it.
-    fn handle(&mut self, node: NodeId, waiting: WaitingOf<P>) {
+    pub(super) fn handle(&mut self, node: NodeId, waiting: WaitingOf<P>) {
         self.core.cause = waiting.cause;
         match waiting.event {
             Event::Deliver(envelope) => self.deliver(node, envelope),
             Event::Timer { timer, .. } => self.fire(node, timer),
             Event::Request { op, .. } => {
                 let client = self.core.client_of(op);
+                if self.core.aside.is_some() {
+                    self.core.note_handled(op);
+                }
                 let ends = (Endpoint::from(node), client);
                 let content = u64::from(op.0);
                 self.core.cause =
@@ -463,7 +466,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Empty node, replay, boot handler.
-    fn boot(&mut self, node: NodeId) {
+    pub(super) fn boot(&mut self, node: NodeId) {
         let cell = self.core.cell(node);
         let again = cell.booted;
         (cell.busy, cell.booted) = (0, true);

@@ -100,6 +100,7 @@ impl Loader<'_> {
         let checks = self.checks(catalog.as_ref());
         let scenario = scenario?;
         self.expectation(&scenario, &checks);
+        self.sweep(&scenario);
         let end = Time::ZERO + scenario.run.r#for;
         let heal_at = self.heal_at(&scenario, end);
         let laws = self.laws(&scenario);
@@ -142,7 +143,20 @@ impl Loader<'_> {
             setup: Arc::new(setup),
             checks,
             expect: scenario.expect,
+            sweep: scenario.sweep,
         })
+    }
+
+    /// A sweep in which no seed must show anything would always be green.
+    fn sweep(&mut self, scenario: &Scenario) {
+        let needs = [("in", scenario.sweep.r#in), ("exercised", scenario.sweep.exercised)];
+        for (field, _) in needs.iter().filter(|(_, seeds)| *seeds == 0) {
+            let node = self.root.field(self.text, "sweep");
+            let span = node.and_then(|node| node.field(self.text, field)).or(node);
+            let span = span.map_or(self.root.anchor(), |node| node.span);
+            let message = "at least one seed must show what is expected";
+            self.found.push(Diagnostic::error(Code::ZeroNotAllowed, span, message).label("here"));
+        }
     }
 
     fn keep<T>(&mut self, read: Result<T, Vec<Diagnostic>>) -> Option<T> {

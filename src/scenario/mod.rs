@@ -22,6 +22,9 @@ pub mod load;
 
 mod resolve;
 
+// From drafts to text.
+pub mod write;
+
 // What can be run.
 pub mod plan;
 

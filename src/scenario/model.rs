@@ -71,6 +71,9 @@ pub struct Scenario {
     /// What is expected of the checks.
     #[serde(default)]
     pub expect: Expect,
+    /// How many seeds of a sweep must show it.
+    #[serde(default)]
+    pub sweep: Sweep,
     /// The order of events at one instant.
     #[serde(default)]
     pub ties: Ties,
@@ -569,6 +572,22 @@ pub enum Expect {
     Violates(String),
     /// These are, and no others.
     ViolatesAll(Vec<String>),
+}
+
+/// How many seeds of a sweep must show what is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sweep {
+    /// At least so many violate each property that is to be violated.
+    pub r#in: u64,
+    /// At least so many put each property to the test, when all are to hold.
+    pub exercised: u64,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { r#in: 1, exercised: 1 }
+    }
 }
 
 /// How long the run is.

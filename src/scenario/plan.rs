@@ -8,7 +8,7 @@
 //! what the scenario expects is decided here and nowhere else, so that every command agrees.
 
 use super::{
-    model::Expect,
+    model::{Expect, Sweep},
     run::{RuleReport, Run},
 };
 use crate::{
@@ -47,6 +47,8 @@ pub struct Plan {
     pub checks: Vec<CheckUse>,
     /// What is expected.
     pub expect: Expect,
+    /// How many seeds of a sweep must show it.
+    pub sweep: Sweep,
 }
 
 /// A check as a scenario lists it.
@@ -63,8 +65,13 @@ impl Plan {
     /// A world and checkers for this plan.
     pub fn runner(&self) -> Runner<'_> {
         let simulation = self.configured.simulation(self.setup.clone());
-        let checkers = self.checks.iter().map(|check| self.checker(check)).collect();
-        Runner { plan: self, simulation, judges: Judges { checkers, signals: None } }
+        let judges = Judges { checkers: self.checkers(), signals: None };
+        Runner { plan: self, simulation, judges }
+    }
+
+    /// Checkers that have heard nothing yet, in the order of the scenario.
+    pub fn checkers(&self) -> Vec<Box<dyn Checker>> {
+        self.checks.iter().map(|check| self.checker(check)).collect()
     }
 
     fn checker(&self, check: &CheckUse) -> Box<dyn Checker> {
@@ -134,6 +141,17 @@ pub struct Runner<'p> {
     judges: Judges,
 }
 
+/// What the cheap way tells of a seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// How the run ended.
+    pub end: RunEnd,
+    /// The hash of everything that happened.
+    pub hash: u128,
+    /// The verdict on every listed property.
+    pub judgements: Vec<Judgement>,
+}
+
 struct Judges {
     checkers: Vec<Box<dyn Checker>>,
     /// All signals, when somebody looks.
@@ -183,8 +201,14 @@ impl Runner<'_> {
 
     /// The cheap way for many seeds: only the hash and the judgements.
     pub fn judge(&mut self, seed: Seed) -> (u128, Vec<Judgement>) {
-        let (_, _, judgements) = self.play(seed, Recording::HashOnly);
-        (self.simulation.trace().hash(), judgements)
+        let Judged { hash, judgements, .. } = self.judged(seed);
+        (hash, judgements)
+    }
+
+    /// The same, and how the run ended.
+    pub fn judged(&mut self, seed: Seed) -> Judged {
+        let (end, _, judgements) = self.play(seed, Recording::HashOnly);
+        Judged { end, hash: self.simulation.trace().hash(), judgements }
     }
 
     /// Runs a seed to its end and lets every checker judge: how it ended, who waits, the verdicts.

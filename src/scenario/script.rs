@@ -31,7 +31,7 @@ use crate::{
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Decisions by name.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScriptText {
     /// What becomes of decisions that are not listed.

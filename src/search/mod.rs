@@ -1,7 +1,9 @@
 //! Search: many seeds of a scenario, what fails in them, and how often.
 //!
 //! ```text
-//!   Plan ──seed after seed──▶ failures ──by fingerprint──▶ one group per bug
+//!   Plan ──▶ sweep ──▶ Worker::block × many ──▶ Tally, folded in the order of seeds
+//!                          └ failures by fingerprint        │
+//!   lines ◀──────── one object per line ◀───────────────────┴──▶ verdict ──▶ summary
 //! ```
 //!
 //! Nothing here reads a clock, starts a thread or opens a file: the command line hands in what
@@ -15,3 +17,28 @@ pub mod divergence;
 
 // Runs in files.
 pub mod recording;
+
+// From a recorded run to a script.
+pub mod freeze;
+
+// The few things that a failure needs.
+pub mod shrink;
+
+// Which seeds, and in which blocks.
+pub mod seeds;
+
+// What is counted, and how counts add up.
+pub mod tally;
+
+// One block of seeds; all of them, in order.
+pub mod block;
+pub mod sweep;
+
+// What it means: expectations and intervals.
+pub mod statistics;
+pub mod verdict;
+
+// How it is told: to readers and to programs.
+pub mod lines;
+pub mod merge;
+pub mod summary;

@@ -1,0 +1,348 @@
+//! `sweep`: many seeds of each scenario; what fails, how often, and the seed to look at.
+//!
+//! ```text
+//!   files × --vary ──▶ cases ──▶ seeds in blocks, over threads ──▶ one screen or lines per case
+//!                                      └ Ctrl-C or --time-limit: what is complete so far
+//! ```
+//!
+//! Everything that may depend on the machine is here: threads, the wall clock, signals, files. What
+//! is printed does not, whatever `-j` says, unless the sweep was stopped by a clock or a user.
+
+mod memory;
+mod threads;
+mod vary;
+
+use self::{memory::Memory, threads::Deadline, threads::Threads, vary::Vary};
+use super::{
+    Environment, Format,
+    caught::caught,
+    exit::Code,
+    files::{Loaded, scenario_files},
+};
+use crate::{
+    base::time::Duration,
+    search::{
+        lines::{Line, block_lines},
+        seeds::{Seeds, Slice},
+        summary,
+        sweep::{Ending, Head, Order, Swept, sweep as search},
+        tally::Tally,
+        verdict::{Verdict, verdict},
+    },
+};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use std::{
+    io::IsTerminal,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// Arguments of `sweep`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Scenario files, or folders of them.
+    #[arg(required = true, value_name = "SCENARIO")]
+    paths: Vec<PathBuf>,
+
+    /// How many seeds.
+    #[arg(short, long = "count", value_name = "N", default_value = "1000")]
+    n: u64,
+
+    /// The first seed.
+    #[arg(long, value_name = "SEED", default_value = "1")]
+    start: u64,
+
+    /// These seeds: `3,17,100..200`.
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["n", "start"])]
+    seeds: Option<Seeds>,
+
+    /// The seeds that failed last time.
+    #[arg(long, conflicts_with_all = ["n", "start", "seeds", "partition"])]
+    failed: bool,
+
+    /// Stop after so much time on the wall; what is complete by then counts.
+    #[arg(long, value_name = "DURATION", conflicts_with = "partition")]
+    time_limit: Option<Duration>,
+
+    /// Stop after so many distinct failures that nobody expects.
+    #[arg(long, value_name = "K", conflicts_with = "partition")]
+    max_failures: Option<u64>,
+
+    /// How many threads; one per core when left out.
+    #[arg(short, long, value_name = "THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+
+    /// Replace a part of each file before it is read: `network.loss=5%`.
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = super::run::path_and_value)]
+    sets: Vec<(String, String)>,
+
+    /// Sweep each of these values: `network.loss=0%,5%`; more than one makes a grid.
+    #[arg(long, value_name = "PATH=V1,V2", value_parser = vary::vary)]
+    vary: Vec<Vary>,
+
+    /// Only a part of the seeds, such as `slice:1/4`; `merge` puts parts together.
+    #[arg(long, value_name = "slice:M/N")]
+    partition: Option<Slice>,
+
+    /// Say what would be run, and run nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Where it is remembered which seeds failed.
+    #[arg(long, value_name = "FOLDER", default_value = "reports")]
+    out: PathBuf,
+}
+
+/// Set when somebody pressed Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// One file with one variation.
+struct Case {
+    file: Loaded,
+    head: Head,
+}
+
+pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Code {
+    let cases = match cases(environment, arguments) {
+        Ok(cases) => cases,
+        Err(code) => return code,
+    };
+    if arguments.dry_run {
+        return dry_run(environment, &cases);
+    }
+    listen_to_interrupts();
+    let session = Session {
+        environment,
+        arguments,
+        threads: Threads {
+            count: threads(arguments),
+            deadline: arguments.time_limit.map(deadline),
+            interrupted: &INTERRUPTED,
+        },
+    };
+    session.sweep_all(&cases)
+}
+
+/// Every file with every variation, loaded, each with its seeds.
+fn cases(environment: &Environment<'_>, arguments: &Arguments) -> Result<Vec<Case>, Code> {
+    let usage = |reason: String| environment.usage(&reason);
+    if arguments.max_failures == Some(0) {
+        return Err(usage("--max-failures is at least 1".to_owned()));
+    }
+    let grid = vary::grid(&arguments.vary, &arguments.sets).map_err(usage)?;
+    let memory = Memory::load(&arguments.out);
+    let mut cases = Vec::new();
+    let files = scenario_files(&arguments.paths).map_err(usage)?;
+    if files.is_empty() {
+        environment.complain("there is no scenario (*.ron) here\n");
+        return Err(Code::NothingToRun);
+    }
+    for path in files {
+        for variation in &grid {
+            let edits = [&arguments.sets[..], variation].concat();
+            let loaded = environment.load_all(std::slice::from_ref(&path), &edits)?;
+            for file in loaded {
+                let scenario = file.path.display().to_string();
+                let Some(seeds) =
+                    seeds(arguments, &memory.seeds(&scenario, &edits)).map_err(usage)?
+                else {
+                    continue;
+                };
+                let slice = arguments.partition.unwrap_or(Slice::WHOLE);
+                let head = Head {
+                    sets: arguments.sets.clone(),
+                    variation: variation.clone(),
+                    ..Head::new(&file.plan, scenario, seeds, slice)
+                };
+                cases.push(Case { file, head });
+            }
+        }
+    }
+    if cases.is_empty() {
+        let folder = arguments.out.display();
+        environment.complain(&format!(
+            "nothing is known to have failed: {folder}/failed.json tells of no seeds of these scenarios\n"
+        ));
+        return Err(Code::NothingToRun);
+    }
+    Ok(cases)
+}
+
+/// The seeds of a case; none when only failed ones are wanted and there are none.
+fn seeds(arguments: &Arguments, failed: &[u64]) -> Result<Option<Seeds>, String> {
+    if arguments.failed {
+        return Ok((!failed.is_empty()).then(|| Seeds::List(failed.to_vec())));
+    }
+    let seeds = arguments.seeds.clone();
+    seeds.map_or_else(|| Seeds::range(arguments.start, arguments.n), Ok).map(Some)
+}
+
+fn threads(arguments: &Arguments) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.jobs.map_or_else(cores, usize::from)
+}
+
+fn deadline(limit: Duration) -> Deadline {
+    Deadline::now() + std::time::Duration::from_nanos(limit.as_nanos())
+}
+
+/// The first Ctrl-C asks for what there is; the second one ends us at once.
+fn listen_to_interrupts() {
+    let heard = || {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Code::Interrupted as u8));
+        }
+    };
+    _ = ctrlc::set_handler(heard); // Without it, Ctrl-C ends us without a word.
+}
+
+fn dry_run(environment: &Environment<'_>, cases: &[Case]) -> Code {
+    for Case { head, .. } in cases {
+        let text = match environment.format {
+            Format::Human => {
+                let variation =
+                    head.variation.iter().map(|(path, value)| format!(" {path}={value}"));
+                let blocks = head.slice.blocks(head.seeds.blocks());
+                format!(
+                    "{}{}: seeds {}, {blocks} of {} blocks\n",
+                    head.scenario,
+                    variation.collect::<String>(),
+                    head.seeds,
+                    head.seeds.blocks()
+                )
+            }
+            Format::Json | Format::Jsonl => Line::Header(Box::new(head.clone())).write(),
+        };
+        environment.print(&text);
+    }
+    Code::AsExpected
+}
+
+struct Session<'a> {
+    environment: &'a Environment<'a>,
+    arguments: &'a Arguments,
+    threads: Threads<'a>,
+}
+
+impl Session<'_> {
+    fn sweep_all(&self, cases: &[Case]) -> Code {
+        let mut code = Code::AsExpected;
+        let mut objects = Vec::new();
+        let mut memory = Memory::load(&self.arguments.out);
+        for (place, case) in cases.iter().enumerate() {
+            let swept = self.sweep(case);
+            if place > 0 && self.environment.format == Format::Human {
+                self.environment.print("\n");
+            }
+            show(self.environment, &case.head, &swept, &mut objects);
+            if case.head.slice == Slice::WHOLE {
+                memory.learn(&case.head, &swept.failed);
+            }
+            code = code.or_graver(exit_code(&case.head, &swept));
+            if swept.ending == Ending::Interrupted {
+                break;
+            }
+        }
+        if self.environment.format == Format::Json {
+            self.environment.print(&format!("{}\n", serde_json::Value::from(objects)));
+        }
+        match memory.save(&self.arguments.out) {
+            Ok(()) => code,
+            Err(error) => code.or_graver(self.environment.usage(&error)),
+        }
+    }
+
+    fn sweep(&self, Case { file, head }: &Case) -> Swept {
+        let lines = self.environment.format == Format::Jsonl;
+        if lines {
+            self.environment.print(&Line::Header(Box::new(head.clone())).write());
+        }
+        let mut progress = Progress::new(self.environment, head);
+        let mut blocks = 0;
+        let mut on_block = |block: u64, tally: &Tally| {
+            blocks += 1;
+            if lines {
+                self.environment.print(&block_lines(block, tally));
+            }
+            progress.add(tally.seeds);
+        };
+        let order = Order {
+            plan: &file.plan,
+            seeds: &head.seeds,
+            slice: head.slice,
+            failures_max: self.arguments.max_failures,
+            catch: &|function| caught(function),
+        };
+        let swept = search(&order, &self.threads, &mut on_block);
+        progress.bar.finish_and_clear();
+        if lines {
+            self.environment.print(&end_line(&swept, blocks));
+        }
+        swept
+    }
+}
+
+/// The last line of a sweep.
+pub(super) fn end_line(swept: &Swept, blocks: u64) -> String {
+    Line::End { ending: swept.ending, blocks, counts: swept.tally.clone() }.write()
+}
+
+/// Shows what came of a sweep, or keeps it for the one document of `--format json`.
+pub(super) fn show(
+    environment: &Environment<'_>,
+    head: &Head,
+    swept: &Swept,
+    objects: &mut Vec<serde_json::Value>,
+) {
+    match environment.format {
+        Format::Human => environment.print(&summary::screen(head, swept)),
+        Format::Json => objects.push(summary::object(head, swept)),
+        Format::Jsonl => {}
+    }
+}
+
+/// What a sweep exits with.
+pub(super) fn exit_code(head: &Head, swept: &Swept) -> Code {
+    let code = match verdict(head, swept) {
+        Verdict::AsExpected => Code::AsExpected,
+        Verdict::NotAsExpected(_) => Code::NotAsExpected,
+        Verdict::Undecided(_) => Code::Inconclusive,
+        Verdict::Diverged(_) => Code::Diverged,
+        Verdict::OurBug(_) => Code::OurBug,
+    };
+    match swept.ending {
+        Ending::Interrupted => code.or_graver(Code::Interrupted),
+        Ending::Complete | Ending::FailuresMax | Ending::TimeLimit => code,
+    }
+}
+
+/// A bar on a terminal, elsewhere a line for every tenth of a long sweep.
+struct Progress<'a> {
+    environment: &'a Environment<'a>,
+    bar: ProgressBar,
+    name: String,
+    done: u64,
+    all: u64,
+}
+
+/// Sweeps shorter than this tell nothing on the way.
+const LONG: u64 = 10_000;
+
+impl<'a> Progress<'a> {
+    fn new(environment: &'a Environment<'a>, head: &Head) -> Self {
+        let all = head.seeds.count() / head.slice.of;
+        let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
+        Self { environment, bar, name: head.scenario.clone(), done: 0, all }
+    }
+
+    fn add(&mut self, seeds: u64) {
+        self.bar.inc(seeds);
+        let tenth = |done: u64| done * 10 / self.all.max(1);
+        let before = tenth(self.done);
+        self.done += seeds;
+        if LONG <= self.all && !std::io::stderr().is_terminal() && before < tenth(self.done) {
+            let Self { name, done, all, .. } = self;
+            self.environment.complain(&format!("{name}: {done} of {all} seeds\n"));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The verdict on a sweep: is it what the scenario expects?
+//!
+//! ```text
+//!   a run differs the second time ─▶ Diverged    a panic of ours ─▶ OurBug
+//!   Violates(p)   p violated in ≥ in: seeds, nothing else violated
+//!   Holds         nothing violated, each property tested in ≥ exercised: seeds, else Undecided
+//! ```
+//!
+//! One function for sweeps and merged parts, so that both exit alike. A sweep in which a property
+//! was never put to the test is not green: it proves nothing about it.
+
+use super::{
+    fingerprint::PANIC,
+    sweep::{Ending, Head, Swept},
+    tally::{NONDETERMINISM, Tally},
+};
+
+/// What a sweep comes to, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As the scenario says.
+    AsExpected,
+    /// Something else is violated, or what should be is not.
+    NotAsExpected(String),
+    /// It proves too little to say.
+    Undecided(String),
+    /// A run gave another result the second time.
+    Diverged(String),
+    /// A panic in splitbrain itself.
+    OurBug(String),
+}
+
+impl Verdict {
+    /// The word that files use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::AsExpected => "as_expected",
+            Self::NotAsExpected(_) => "not_as_expected",
+            Self::Undecided(_) => "inconclusive",
+            Self::Diverged(_) => "diverged",
+            Self::OurBug(_) => "our_bug",
+        }
+    }
+
+    /// Why, unless all is as expected.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::AsExpected => None,
+            Self::NotAsExpected(why)
+            | Self::Undecided(why)
+            | Self::Diverged(why)
+            | Self::OurBug(why) => Some(why),
+        }
+    }
+}
+
+/// Judges a sweep. In how many seeds something shows is judged of whole sweeps only: of a part,
+/// the merge will tell, and one that was stopped is undecided.
+pub fn verdict(head: &Head, swept: &Swept) -> Verdict {
+    let tally = &swept.tally;
+    if let Some(finding) = finding(tally) {
+        return finding;
+    }
+    let of_all = |seeds: u64| format!("in {seeds} of {} seeds", tally.seeds);
+    let violated = |property: &str| tally.properties.get(property).map_or(0, |p| p.violated);
+    let all = head.properties.iter();
+    let unexpected =
+        all.clone().find(|property| !head.expect.contains(property) && violated(property) > 0);
+    if let Some(property) = unexpected {
+        let seeds = of_all(violated(property));
+        return Verdict::NotAsExpected(format!("{property} is violated {seeds}"));
+    }
+    if tally.seeds == 0 {
+        return Verdict::Undecided("no seed was run".to_owned());
+    }
+    let is_part = head.slice.of > 1;
+    let missing = head.expect.iter().find(|property| violated(property) < head.violated_min);
+    if let Some(property) = missing.filter(|_| !is_part) {
+        let (seeds, least) = (of_all(violated(property)), head.violated_min);
+        let why = format!("{property} is violated {seeds}, expected in at least {least}");
+        return match swept.ending {
+            Ending::Complete | Ending::FailuresMax => Verdict::NotAsExpected(why),
+            Ending::TimeLimit | Ending::Interrupted => Verdict::Undecided(why),
+        };
+    }
+    let unknown =
+        |property: &&String| tally.properties.get(*property).is_some_and(|p| p.unknown > 0);
+    if let Some(property) = all.clone().find(unknown) {
+        return Verdict::Undecided(format!("{property} is unknown in some seeds"));
+    }
+    if tally.cut_off > 0 {
+        let seeds = of_all(tally.cut_off);
+        return Verdict::Undecided(format!("runs were stopped after too many events {seeds}"));
+    }
+    let untested = untested(head, tally).filter(|_| !is_part);
+    untested.map_or(Verdict::AsExpected, Verdict::Undecided)
+}
+
+fn finding(tally: &Tally) -> Option<Verdict> {
+    let findings = tally.failures.iter().filter(|(what, _)| what.is_finding());
+    let mut worst = None;
+    for (what, failure) in findings {
+        let why = format!("seed {}: {}", failure.smallest, failure.sentence);
+        if what.property == PANIC && is_ours(&failure.sentence) {
+            return Some(Verdict::OurBug(why));
+        }
+        if what.property == NONDETERMINISM {
+            worst = Some(Verdict::Diverged(why));
+        } else if worst.is_none() {
+            worst = Some(Verdict::NotAsExpected(why));
+        }
+    }
+    worst
+}
+
+/// Whether a panic came from splitbrain and not from a protocol.
+pub fn is_ours(panic: &str) -> bool {
+    let place = panic.split_whitespace().nth(2).unwrap_or_default();
+    ["src/engine/", "src/base/", "src/checkers/"].iter().any(|ours| place.contains(ours))
+}
+
+/// When all is to hold: a property that too few seeds put to the test.
+fn untested(head: &Head, tally: &Tally) -> Option<String> {
+    if !head.expect.is_empty() {
+        return None;
+    }
+    let tested = |property: &String| tally.properties.get(property).map_or(0, |p| p.exercised);
+    let property = head.properties.iter().find(|property| tested(property) < head.exercised_min)?;
+    let (seeds, least) = (tested(property), head.exercised_min);
+    Some(format!(
+        "{property} was put to the test in {seeds} of {} seeds, and {least} are needed: this sweep \
+         proves nothing about it",
+        tally.seeds
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::{
+        fingerprint::Fingerprint,
+        seeds::{Seeds, Slice},
+        tally::{Failure, PropertyTally},
+    };
+
+    fn head(expect: &[&str]) -> Head {
+        Head {
+            scenario: "a.ron".to_owned(),
+            title: String::new(),
+            protocol: String::new(),
+            digest: String::new(),
+            epoch: 1,
+            version: String::new(),
+            sets: Vec::new(),
+            variation: Vec::new(),
+            seeds: Seeds::List(vec![1]),
+            slice: Slice::WHOLE,
+            expect: expect.iter().map(|&name| name.to_owned()).collect(),
+            violated_min: 2,
+            exercised_min: 3,
+            properties: vec!["p".to_owned(), "q".to_owned()],
+            rules: Vec::new(),
+        }
+    }
+
+    fn tally(p: [u64; 3], q: [u64; 3]) -> Tally {
+        let counts = |[exercised, violated, unknown]: [u64; 3]| PropertyTally {
+            exercised,
+            violated,
+            unknown,
+            occasions: exercised,
+        };
+        let properties = [("p".to_owned(), counts(p)), ("q".to_owned(), counts(q))];
+        Tally { seeds: 9, properties: properties.into(), ..Tally::default() }
+    }
+
+    fn word(expect: &[&str], tally: &Tally) -> &'static str {
+        verdict(&head(expect), &swept(tally)).word()
+    }
+
+    fn swept(tally: &Tally) -> Swept {
+        Swept { tally: tally.clone(), failed: Vec::new(), ending: Ending::Complete }
+    }
+
+    #[test]
+    fn a_part_and_a_sweep_cut_short_are_not_blamed_for_what_they_did_not_see() {
+        let nothing = swept(&tally([2, 0, 0], [9, 0, 0]));
+        let part = Head { slice: Slice { index: 1, of: 2 }, ..head(&[]) };
+        assert_eq!(verdict(&part, &nothing), Verdict::AsExpected);
+        let part = Head { slice: Slice { index: 1, of: 2 }, ..head(&["p"]) };
+        assert_eq!(verdict(&part, &nothing), Verdict::AsExpected);
+        let stopped = Swept { ending: Ending::TimeLimit, ..nothing };
+        assert_eq!(verdict(&head(&["p"]), &stopped).word(), "inconclusive");
+    }
+
+    #[test]
+    fn what_holds_was_put_to_the_test_in_enough_seeds() {
+        assert_eq!(word(&[], &tally([3, 0, 0], [9, 0, 0])), "as_expected");
+        assert_eq!(word(&[], &tally([2, 0, 0], [9, 0, 0])), "inconclusive");
+        assert_eq!(word(&[], &tally([3, 0, 1], [9, 0, 0])), "inconclusive");
+        assert_eq!(word(&[], &tally([2, 1, 0], [9, 0, 0])), "not_as_expected");
+    }
+
+    #[test]
+    fn an_expected_violation_shows_in_enough_seeds_and_no_other_shows() {
+        assert_eq!(word(&["p"], &tally([9, 2, 0], [0, 0, 0])), "as_expected");
+        assert_eq!(word(&["p"], &tally([9, 1, 0], [9, 0, 0])), "not_as_expected");
+        assert_eq!(word(&["p"], &tally([9, 2, 0], [9, 1, 0])), "not_as_expected");
+        assert_eq!(word(&["p", "q"], &tally([9, 2, 0], [9, 2, 0])), "as_expected");
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_and_a_sweep_of_nothing_decide_nothing() {
+        let cut_off = Tally { cut_off: 1, ..tally([9, 0, 0], [9, 0, 0]) };
+        assert_eq!(word(&[], &cut_off), "inconclusive");
+        let nothing = Tally { seeds: 0, ..tally([9, 0, 0], [9, 0, 0]) };
+        assert_eq!(word(&[], &nothing), "inconclusive");
+    }
+
+    #[test]
+    fn findings_come_before_expectations_and_ours_before_yours() {
+        let with = |mut tally: Tally, property: &str, sentence: &str| {
+            let what = Fingerprint { property: property.to_owned(), shape: 0 };
+            let sentence = sentence.to_owned();
+            tally.add_failure(what, Failure { seeds: 1, smallest: 4, hash: 0, sentence });
+            tally
+        };
+        let panic =
+            with(tally([9, 2, 0], [9, 0, 0]), PANIC, "panicked at src/protocols/a.rs:1:2: x");
+        assert_eq!(word(&["p"], &panic), "not_as_expected");
+        let diverged = with(panic, NONDETERMINISM, "another hash");
+        assert_eq!(word(&["p"], &diverged), "diverged");
+        let ours = with(tally([9, 2, 0], [9, 0, 0]), PANIC, "panicked at src/engine/a.rs:1:2: x");
+        assert_eq!(word(&["p"], &ours), "our_bug");
+    }
+}
