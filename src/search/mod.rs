@@ -42,3 +42,9 @@ pub mod verdict;
 pub mod lines;
 pub mod merge;
 pub mod summary;
+
+// A run at one of its events, forward and back.
+pub mod stepper;
+
+// The same run with one decision taken otherwise.
+pub mod branch;
