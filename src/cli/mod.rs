@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · sweep · shrink · replay · check · list · new · … ──▶ exit code
+//!   main_with(registry) ── run · sweep · shrink · replay · diff · check · list · new · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -13,11 +13,13 @@ mod address;
 mod caught;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod files;
 mod list;
 mod merge;
 mod new;
+mod parting;
 mod replay;
 mod run;
 mod sweep;
@@ -66,6 +68,8 @@ enum Command {
     Merge(merge::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
+    /// Compare two runs: where they part, and what differs in the end.
+    Diff(diff::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -103,6 +107,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
+        Command::Diff(arguments) => diff::diff(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

@@ -10,38 +10,62 @@
 //! event and every verdict, an address its hash. An address without a hash promises nothing, so
 //! its run is run twice, in two worlds, recorded and only hashed.
 
+mod command;
 mod compare;
+mod session;
 
 use super::{
     Environment, Format,
     address::{NamedRun, RunArguments},
     caught::caught,
     exit::Code,
+    parting,
 };
 use crate::{
+    base::ids::EventId,
     engine::trace::Recording,
-    report::{json, words::Words},
-    scenario::run::Run,
-    search::{
-        divergence::{Happening, happenings},
-        recording::verdicts,
+    report::{
+        json,
+        timeline::{Filter, TimelineOptions, timeline},
     },
+    scenario::run::Run,
+    search::recording::verdicts,
 };
+use command::Target;
 use compare::{Finding, compare};
 use serde_json::{Value, json};
+use session::Session;
+use std::path::Path;
 
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     run: RunArguments,
+
+    /// Show what happened up to this event or instant, and every node as it is then.
+    #[arg(long, value_name = "EVENT|TIME", value_parser = target)]
+    to: Option<Target>,
+
+    /// Step through the run, forward and back, and branch it.
+    #[arg(long, short)]
+    interactive: bool,
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    command::target(text).ok_or_else(|| "write an event such as 57, or a time such as 0.2s".into())
 }
 
 pub(super) fn replay(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    if !arguments.run.sets.is_empty() && std::path::Path::new(&arguments.run.run).is_file() {
+    let file = Path::new(&arguments.run.run);
+    let recorded = file.is_file() && file.extension().is_none_or(|extension| extension != "ron");
+    if recorded && !arguments.run.sets.is_empty() {
         let message = "a recorded run is replayed as it was recorded, without --set; \
                        `splitbrain diff RUN RUN --set-b PATH=VALUE` shows what an edit changes";
         return environment.usage(message);
+    }
+    if arguments.interactive && environment.format != Format::Human {
+        return environment.usage("-i talks to people: it goes with --format human only");
     }
     let named = match environment.named_run(&arguments.run) {
         Ok(named) => named,
@@ -52,15 +76,43 @@ pub(super) fn replay(environment: &Environment<'_>, arguments: &Arguments) -> Co
         Ok(run) => run,
         Err(panic) => return panicked(environment, &named, &panic),
     };
-    let finding = compare(&named, &run, &runner, &told(&run));
+    let finding = compare(&named, &run, &runner, &parting::told(&run));
+    drop(runner);
+    let code = if finding.same { Code::AsExpected } else { Code::Diverged };
+    if arguments.interactive {
+        environment.print(&format!("{}@{}: {}", run.name, run.seed, finding.lines()));
+        environment.print("`help` lists what can be said, an empty line takes another step\n");
+        Session::new(environment, named.file.plan, run).talk(arguments.to);
+        return code;
+    }
+    if let Some(target) = arguments.to {
+        match shown_to(&named, &run, target) {
+            Ok(text) if environment.format == Format::Human => environment.print(&text),
+            Ok(_) => {}
+            Err(error) => return environment.usage(&error),
+        }
+    }
     tell(environment, &named, &run, &finding);
-    if finding.same { Code::AsExpected } else { Code::Diverged }
+    code
 }
 
-/// Everything that happened, in words.
-fn told(run: &Run) -> Vec<Happening> {
-    let words = Words::of(run);
-    happenings(run, |entry| words.line(entry))
+/// The timeline up to an event, and every node as it is then.
+fn shown_to(named: &NamedRun, run: &Run, target: Target) -> Result<String, String> {
+    let last = run.entries.last().map_or(EventId(0), |entry| entry.event);
+    let event = match target {
+        Target::Event(event) if event == EventId(0) || last < event => {
+            return Err(format!("there is no event {event}: they go from #1 to {last}"));
+        }
+        Target::Event(event) => event,
+        Target::At(at) => EventId(run.entries.partition_point(|entry| entry.at <= at) as u32),
+        Target::Start => EventId(1),
+        Target::End => last,
+    };
+    let only = Filter { events: (1..=event.0).map(EventId).collect(), ..Filter::default() };
+    let shown = timeline(run, &TimelineOptions { only, ..TimelineOptions::default() });
+    let at = run.entries[event.0 as usize - 1].at.as_seconds_text(6);
+    let states = session::states_at(&named.file.plan, run, event);
+    Ok(format!("{shown}\nafter {event}, at {at}:\n{states}\n"))
 }
 
 fn panicked(environment: &Environment<'_>, named: &NamedRun, panic: &str) -> Code {

@@ -31,6 +31,12 @@ pub mod charts;
 // One object for programs.
 pub mod json;
 
+// A node at an instant.
+pub mod standing;
+
+// Two runs.
+pub mod side_by_side;
+
 mod rounds;
 mod spans;
 mod svg;

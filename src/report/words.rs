@@ -10,7 +10,7 @@
 //!
 //! Limits: what an entry does not carry is not told; a crash does not name the rule behind it.
 
-use super::text::inert;
+use super::text::{clip, inert};
 use crate::{
     base::ids::{EventId, OpId},
     checkers::Verdict,
@@ -24,7 +24,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The symbol of a kind of event.
-pub(super) const fn symbol(kind: Kind) -> char {
+pub const fn symbol(kind: Kind) -> char {
     match kind {
         Kind::Send | Kind::Reply => '●',
         Kind::Deliver => '○',
@@ -193,6 +193,11 @@ impl<'a> Words<'a> {
         let history = self.operation(entry)?;
         Some(format!("{} {}", history.op, ending_words(history.ending?.1)))
     }
+}
+
+/// A line that takes at most so many columns on a terminal; what is left out ends in `…`.
+pub fn clipped(line: &str, width: usize) -> String {
+    clip(line, width)
 }
 
 /// `o3 Done` as `o3 done`, `o3 Value(7)` as `o3 value 7`.
