@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · sweep · explore · shrink · replay · check · list · … ──▶ exit code
+//!   main_with(registry) ── run · sweep · explore · shrink · why · replay · check · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -13,6 +13,7 @@ mod address;
 mod caught;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod explore;
 mod files;
@@ -20,6 +21,7 @@ mod list;
 mod matrix;
 mod merge;
 mod new;
+mod parting;
 mod replay;
 mod run;
 mod shrink;
@@ -78,6 +80,8 @@ enum Command {
     Why(why::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
+    /// Compare two runs: where they part, and what differs in the end.
+    Diff(diff::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -119,6 +123,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
         Command::Why(arguments) => why::why(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
+        Command::Diff(arguments) => diff::diff(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

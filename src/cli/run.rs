@@ -24,10 +24,15 @@ use crate::{
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
+        words::Words,
     },
     scenario::{
         plan::{Met, Plan, Runner},
         run::{RuleReport, Run},
+    },
+    search::{
+        divergence::happenings,
+        recording::{Provenance, RecordedRun},
     },
 };
 use indicatif::ProgressBar;
@@ -68,6 +73,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "reports")]
     out: PathBuf,
 
+    /// Write the run to a file from which `replay` can tell whether it is still the same.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+
     /// Run everything twice and compare, event by event.
     #[arg(long)]
     verify_determinism: bool,
@@ -99,6 +108,14 @@ pub(super) fn run(environment: &Environment<'_>, arguments: &Arguments) -> Code 
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Some(path) = &arguments.record {
+        if loaded.len() > 1 {
+            return environment.usage("--record takes one scenario: a recorded run is one run");
+        }
+        if path.extension().is_some_and(|extension| extension == "ron") {
+            return environment.usage("--record writes no scenario: choose an ending but .ron");
+        }
+    }
     let mut code = Code::AsExpected;
     let mut objects = Vec::new();
     let progress = progress(loaded.len());
@@ -124,7 +141,8 @@ fn progress(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64) // It hides itself where stderr is no terminal.
 }
 
-fn cut_short(plan: &mut Plan, until: Duration) {
+/// Ends a plan's run at an instant, if it does not end before.
+pub(super) fn cut_short(plan: &mut Plan, until: Duration) {
     let mut setup = (*plan.setup).clone();
     setup.end = setup.end.min(Time::ZERO + until);
     setup.heal_at = setup.heal_at.filter(|at| *at <= setup.end);
@@ -156,7 +174,7 @@ impl Teller<'_> {
         }
         let met = plan.expectation(&run.judgements);
         let mut code = self.code(&run, &met);
-        match self.reports(&run) {
+        match self.reports(&run).and_then(|reports| self.recorded(&run, &runner, reports)) {
             Ok(reports) => self.show(&run, &met, reports, objects),
             Err(error) => code = self.environment.usage(&error),
         }
@@ -269,6 +287,29 @@ impl Teller<'_> {
             ("in_doubt.csv", doubt.csv),
         ];
         write_all(&folder, &files)
+    }
+
+    /// Writes the run to a file, if that is wanted, and adds its path to those of the reports.
+    fn recorded(
+        &self,
+        run: &Run,
+        runner: &Runner<'_>,
+        mut reports: Vec<String>,
+    ) -> Result<Vec<String>, String> {
+        let Some(path) = &self.arguments.record else { return Ok(reports) };
+        let words = Words::of(run);
+        let from = Provenance {
+            scenario: &self.file.path.display().to_string(),
+            text: &self.file.plan.text,
+            sets: &self.arguments.sets,
+            until: self.arguments.until,
+        };
+        let happenings = happenings(run, |entry| words.line(entry));
+        let recorded = RecordedRun::of(run, from, &happenings, runner.simulation().trace());
+        std::fs::write(path, recorded.write())
+            .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+        reports.push(path.display().to_string());
+        Ok(reports)
     }
 }
 

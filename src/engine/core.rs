@@ -512,7 +512,9 @@ impl<P: Protocol> Core<P> {
         if self.trace.records() {
             let (who, peer) = ends;
             let (at, cause) = (self.now, self.cause);
-            self.trace.record(Entry { event, cause, at, kind, who, peer, label, text: text() });
+            let (word, text) = (0, text());
+            let entry = Entry { event, cause, at, kind, who, peer, label, word, text };
+            self.trace.record(entry, content);
         }
         event
     }
@@ -571,6 +573,21 @@ impl<P: Protocol> Core<P> {
     /// Pending messages and timers folded order-free, for the digest of a world.
     pub(super) fn pending(&self) -> impl Iterator<Item = &EventOf<P>> {
         self.slab.iter().filter(|slot| slot.tag != Tag::NONE).map(|slot| &slot.event)
+    }
+
+    /// What is pending, with its time and its cause, in no order. For looking.
+    pub(super) fn pending_by_time(&self) -> impl Iterator<Item = (Time, EventId, &EventOf<P>)> {
+        let living = self.queue.iter().filter_map(|(at, tag)| {
+            let slot = &self.slab[tag.slot() as usize];
+            (slot.tag == tag).then_some((at, slot.cause, &slot.event))
+        });
+        living
+    }
+
+    /// When a pending event is due. For looking.
+    pub(super) fn due(&self, slot: u32) -> Option<Time> {
+        let wanted = self.slab[slot as usize].tag;
+        self.queue.iter().find(|(_, tag)| *tag == wanted).map(|(at, _)| at)
     }
 
     pub(super) fn lose(&mut self, envelope: &Envelope<P::Message>, why: Lost) {

@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
 /// A distributed protocol: one value of this type is one node's state.
-pub trait Protocol: Clone + Serialize + Sized + 'static {
+pub trait Protocol: Clone + Debug + Serialize + Sized + 'static {
     /// What a scenario file calls it: `TwoPhaseCommit`.
     const NAME: &'static str;
     /// One line for `list protocols`.

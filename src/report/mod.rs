@@ -37,11 +37,19 @@ pub mod heat_map;
 // One object for programs.
 pub mod json;
 
+// A node at an instant.
+pub mod standing;
+
+// Two runs.
+pub mod side_by_side;
+
 mod rounds;
 mod spans;
 mod svg;
 mod text;
-mod words;
+
+// One event in words.
+pub mod words;
 
 #[cfg(test)]
 mod fixture;

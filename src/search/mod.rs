@@ -12,6 +12,12 @@
 // Which failures are the same.
 pub mod fingerprint;
 
+// Where two runs part.
+pub mod divergence;
+
+// Runs in files.
+pub mod recording;
+
 // From a recorded run to a script.
 pub mod freeze;
 
@@ -42,3 +48,8 @@ pub mod summary;
 
 // Every single fault at every event.
 pub mod matrix;
+// A run at one of its events, forward and back.
+pub mod stepper;
+
+// The same run with one decision taken otherwise.
+pub mod branch;
