@@ -13,7 +13,13 @@
 //! compared with its definition on every history that fits: unknown calls, calls that failed, equal
 //! values, all overlaps.
 
+#[path = "histories/litmus.rs"]
+mod litmus;
+#[path = "histories/metamorphic.rs"]
+mod metamorphic;
 #[path = "histories/naive.rs"]
 mod naive;
+#[path = "histories/scale.rs"]
+mod scale;
 #[path = "histories/small.rs"]
 mod small;

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · check · list · explain · new · completions ──▶ exit code
+//!   main_with(registry) ── run · judge · check · list · explain · new · completions ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -13,6 +13,7 @@ mod check;
 mod completions;
 mod explain;
 mod files;
+mod judge;
 mod list;
 mod new;
 mod run;
@@ -55,6 +56,8 @@ enum Format {
 enum Command {
     /// Run one seed of each scenario and say what happened.
     Run(run::Arguments),
+    /// Judge a recorded history: linearizability, session guarantees, staleness.
+    Judge(judge::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -89,6 +92,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),
+        Command::Judge(arguments) => judge::judge(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

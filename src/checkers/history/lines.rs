@@ -36,7 +36,10 @@
 
 mod pairs;
 
-use super::{calls::History, models::Model};
+use super::{
+    calls::{History, Value},
+    models::Model,
+};
 use crate::base::{text::diagnostic::suggest, time::Time};
 use serde_json::{Map, Value as Json};
 
@@ -82,6 +85,19 @@ pub fn read(text: &str, model: Model, cas_fail: CasFail) -> Result<History, Vec<
         mistakes.extend(told.into_iter().map(|message| Mistake { line, message }));
     }
     if mistakes.is_empty() { Ok(pairs.finish()) } else { Err(mistakes) }
+}
+
+/// The value of a scalar in JSON; `None` for lists and objects.
+pub fn scalar(history: &mut History, json: &Json) -> Option<Value> {
+    match json {
+        Json::Null => Some(Value::NOTHING),
+        Json::Number(number) => Some(match number.as_i64() {
+            Some(number) => history.names.number(number),
+            None => history.names.value(&number.to_string()),
+        }),
+        Json::Bool(_) | Json::String(_) => Some(history.names.value(&json.to_string())),
+        Json::Array(_) | Json::Object(_) => None,
+    }
 }
 
 /// A list of characters rather than of elements: some value of a key-value store is a text.

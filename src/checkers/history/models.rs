@@ -117,8 +117,9 @@ pub(super) trait Object {
     /// The search has taken it out again.
     fn put_back(&mut self, _call: usize) {}
 
-    /// Is it certain that no order goes on from here? May say no when in doubt.
-    fn is_hopeless(&self, _from: State, _to: State) -> bool {
+    /// Is it certain that no order goes on from here, now that this call led here? May say no when
+    /// in doubt.
+    fn is_hopeless(&self, _call: usize, _from: State, _to: State) -> bool {
         false
     }
 

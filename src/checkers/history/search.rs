@@ -200,7 +200,7 @@ impl<'s, O: Object> Search<'s, O> {
             frame.next_choice += 1;
             let Some(next) = self.object.step(state, call as usize) else { continue };
             self.take(call, state);
-            if !self.object.is_hopeless(state, next) {
+            if !self.object.is_hopeless(call as usize, state, next) {
                 return Some(next);
             }
             self.go_back(order_len, passed);

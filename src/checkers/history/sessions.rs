@@ -6,7 +6,8 @@
 //!   monotonic writes      write a ··· write b   a < b
 //!   writes follow reads   read→a  ··· write b   a < b
 //!
-//!   broken  ⇔  no order of the versions of an object has all these pairs in it
+//!   broken  ⇔  no order of the versions of an object has all these pairs in it,
+//!              and one of the pairs is a reason for that
 //! ```
 //!
 //! Source: Terry and others 1994, Session guarantees for weakly consistent replicated data. Clients

@@ -9,7 +9,7 @@
 //! Calls keep the order of their first lines. A process has one call open at a time; a second one
 //! is a mistake, since nothing says which of the two an answer belongs to.
 
-use super::{CasFail, Event, Kind};
+use super::{CasFail, Event, Kind, scalar};
 use crate::{
     base::time::Time,
     checkers::history::{
@@ -201,15 +201,7 @@ impl Pairs {
     }
 
     fn scalar(&mut self, value: &Json) -> Option<Value> {
-        match value {
-            Json::Null => Some(Value::NOTHING),
-            Json::Number(number) => Some(match number.as_i64() {
-                Some(number) => self.history.names.number(number),
-                None => self.history.names.value(&number.to_string()),
-            }),
-            Json::Bool(_) | Json::String(_) => Some(self.history.names.value(&value.to_string())),
-            Json::Array(_) | Json::Object(_) => None,
-        }
+        scalar(&mut self.history, value)
     }
 
     /// A list as it is read or written whole; `null` is the empty one.

@@ -116,7 +116,7 @@ impl Object for Registers {
         self.recount(call, 1);
     }
 
-    fn is_hopeless(&self, from: State, to: State) -> bool {
+    fn is_hopeless(&self, _call: usize, from: State, to: State) -> bool {
         from != to && self.needed[from as usize] > 0 && self.given[from as usize] == 0
     }
 

@@ -167,7 +167,7 @@ impl Object for SequenceModel<'_> {
         }
     }
 
-    fn is_hopeless(&self, from: State, to: State) -> bool {
+    fn is_hopeless(&self, _call: usize, from: State, to: State) -> bool {
         if let Some(longest) = self.longest.as_ref().filter(|longest| longest.waits) {
             let length = self.sequences.length(to) as usize;
             return longest.beginnings.get(length) != Some(&to);

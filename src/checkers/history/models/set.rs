@@ -6,7 +6,8 @@
 //!
 //! The state is the number of a set over the elements that any call speaks of. Adding what is there
 //! and removing what is not are legal and change nothing. A list that was read counts as a set: its
-//! order says nothing, and an element that stands in it twice stands in it.
+//! order says nothing, and an element that stands in it twice stands in it. As with registers, an
+//! element whose presence or absence is still needed, and cannot come back, must not go.
 
 use super::{Object, State};
 use crate::checkers::history::{
@@ -20,7 +21,12 @@ pub(in crate::checkers::history) struct SetModel {
     subsets: Subsets,
     elements: Vec<Value>,
     steps: Vec<Step>,
+    must_happen: Vec<bool>,
     initial: Subset,
+    /// By element, absent first: how many ended calls outside of the order need it so, and how many
+    /// calls make it so.
+    needed: Vec<[u32; 2]>,
+    made: Vec<[u32; 2]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +71,33 @@ impl SetModel {
             Action::ReadSet(SeenList::One(list)) => Step::Read(subset(history.of(list))),
             _ => Step::ReadAny,
         };
-        let steps = calls.iter().map(step).collect();
-        Self { subsets, elements, steps, initial }
+        let steps: Vec<Step> = calls.iter().map(step).collect();
+        let counts = vec![[0; 2]; elements.len()];
+        let must_happen = calls.iter().map(|call| call.ended.is_some()).collect();
+        let (needed, made) = (counts.clone(), counts);
+        let mut model = Self { subsets, elements, steps, must_happen, initial, needed, made };
+        (0..calls.len()).for_each(|call| model.recount(call, 1));
+        model
+    }
+
+    fn recount(&mut self, call: usize, by: i32) {
+        let change = |count: &mut u32| {
+            *count = count.checked_add_signed(by).expect("what is put back was taken");
+        };
+        match self.steps[call] {
+            Step::Add(element) => change(&mut self.made[element as usize][1]),
+            Step::Remove(element) => change(&mut self.made[element as usize][0]),
+            _ if !self.must_happen[call] => {}
+            Step::Contains(element, found) => {
+                change(&mut self.needed[element as usize][usize::from(found)]);
+            }
+            Step::Read(seen) => {
+                for (needed, element) in self.needed.iter_mut().zip(0..) {
+                    change(&mut needed[usize::from(self.subsets.has(seen, element))]);
+                }
+            }
+            Step::ReadAny => {}
+        }
     }
 }
 
@@ -85,6 +116,23 @@ impl Object for SetModel {
             Step::ReadAny => Some(state),
             Step::Read(seen) => (seen == state).then_some(state),
         }
+    }
+
+    fn take(&mut self, call: usize) {
+        self.recount(call, -1);
+    }
+
+    fn put_back(&mut self, call: usize) {
+        self.recount(call, 1);
+    }
+
+    fn is_hopeless(&self, call: usize, from: State, to: State) -> bool {
+        let (element, before) = match self.steps[call] {
+            Step::Add(element) => (element as usize, 0),
+            Step::Remove(element) => (element as usize, 1),
+            _ => return false,
+        };
+        from != to && self.needed[element][before] > 0 && self.made[element][before] == 0
     }
 
     fn shown(&self, state: State) -> Vec<Value> {
