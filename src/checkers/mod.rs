@@ -27,6 +27,15 @@ mod conservation;
 mod delivery;
 mod progress;
 
+// What clients saw, whatever answered them.
+pub mod history;
+
+// What registers promise their clients.
+mod convergence;
+mod linearizable;
+mod sessions;
+mod staleness;
+
 // Shared parts: the fold of what nodes know, and how a witness is cited and found again.
 mod evidence;
 mod knowledge;
@@ -193,6 +202,10 @@ pub fn all() -> Vec<CheckEntry> {
         forgetting::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
+        linearizable::ENTRY,
+        sessions::ENTRY,
+        staleness::ENTRY,
+        convergence::ENTRY,
     ]
 }
 

@@ -17,6 +17,7 @@ mod diff;
 mod explain;
 mod explore;
 mod files;
+mod judge;
 mod list;
 mod matrix;
 mod merge;
@@ -82,6 +83,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Compare two runs: where they part, and what differs in the end.
     Diff(diff::Arguments),
+    /// Judge a recorded history: linearizability, session guarantees, staleness.
+    Judge(judge::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -124,6 +127,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Why(arguments) => why::why(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Diff(arguments) => diff::diff(&environment, &arguments),
+        Command::Judge(arguments) => judge::judge(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

@@ -20,7 +20,7 @@ use crate::{
         trace::{ENGINE_EPOCH, Recording},
     },
     report::{
-        charts, json,
+        charts, export, json,
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
@@ -69,6 +69,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     report: bool,
 
+    /// Write the run for other tools: `history`, `shiviz`, `perfetto`.
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    export: Vec<Export>,
+
     /// Where reports go.
     #[arg(long, value_name = "FOLDER", default_value = "reports")]
     out: PathBuf,
@@ -80,6 +84,27 @@ pub(super) struct Arguments {
     /// Run everything twice and compare, event by event.
     #[arg(long)]
     verify_determinism: bool,
+}
+
+/// A form of a run that another tool reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Export {
+    /// What clients saw: history.jsonl, for `judge`.
+    History,
+    /// A log with vector clocks: shiviz.log.
+    Shiviz,
+    /// Chrome trace events: perfetto.json.
+    Perfetto,
+}
+
+impl Export {
+    fn of(self, run: &Run) -> (&'static str, String) {
+        match self {
+            Self::History => ("history.jsonl", export::history(run)),
+            Self::Shiviz => ("shiviz.log", export::shiviz(run)),
+            Self::Perfetto => ("perfetto.json", export::perfetto(run)),
+        }
+    }
 }
 
 fn seed(text: &str) -> Result<Seed, String> {
@@ -273,10 +298,15 @@ impl Teller<'_> {
 
     /// Writes the pictures, if they are wanted, and gives their paths.
     fn reports(&self, run: &Run) -> Result<Vec<String>, String> {
-        if !self.arguments.report {
-            return Ok(Vec::new());
-        }
         let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
+        let exports: Vec<_> = self.arguments.export.iter().map(|export| export.of(run)).collect();
+        let mut written = Vec::new();
+        if !exports.is_empty() {
+            written = write_all(&folder, &exports)?;
+        }
+        if !self.arguments.report {
+            return Ok(written);
+        }
         let latency = charts::latency(run);
         let doubt = charts::in_doubt(run);
         let files = [
@@ -286,7 +316,8 @@ impl Teller<'_> {
             ("in_doubt.svg", doubt.svg),
             ("in_doubt.csv", doubt.csv),
         ];
-        write_all(&folder, &files)
+        written.extend(write_all(&folder, &files)?);
+        Ok(written)
     }
 
     /// Writes the run to a file, if that is wanted, and adds its path to those of the reports.

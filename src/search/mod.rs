@@ -48,6 +48,7 @@ pub mod summary;
 
 // Every single fault at every event.
 pub mod matrix;
+
 // A run at one of its events, forward and back.
 pub mod stepper;
 
