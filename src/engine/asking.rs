@@ -83,7 +83,7 @@ impl<P: Protocol> Core<P> {
         let word = self.catalog.request_word;
         let key = self.names.key(&self.draws, ends, word, u64::from(op.0));
         let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, None, key, attempt);
         if fate.lost.is_none() {
             let at = self.now + fate.latency;
             self.put(at, Class::Delivery, Event::Request { op, node });

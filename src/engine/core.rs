@@ -273,6 +273,7 @@ impl<P: Protocol> Core<P> {
             setup.link.clone(),
             setup.client_link.clone(),
             setup.links.clone(),
+            setup.by_label.clone(),
         );
         Self {
             now: Time::ZERO,

@@ -75,7 +75,7 @@ impl<P: Protocol> Core<P> {
             format!("{:?}", envelope.message)
         });
         self.counters.message(role, envelope.label).sent += 1;
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, Some(envelope.label), key, attempt);
         if let Some(why) = twist.lost.or(fate.lost) {
             let handled = std::mem::replace(&mut self.cause, sent);
             self.lose(&envelope, why);
@@ -89,7 +89,8 @@ impl<P: Protocol> Core<P> {
         }
         for copy in 0..u32::from(twist.copies) {
             self.counters.message(role, envelope.label).copied += 1;
-            let latency = self.network.fate(ends.0, ends.1, key, attempt + copy + 1).latency;
+            let label = Some(envelope.label);
+            let latency = self.network.fate(ends, label, key, attempt + copy + 1).latency;
             let at = self.arrival(ends, latency);
             self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
         }
@@ -374,7 +375,7 @@ impl<P: Protocol> Core<P> {
         let sent = self.note(Kind::Reply, ends, 0, u64::from(op.0), || format!("{op} {answer:?}"));
         let key = self.names.key(&self.draws, ends, self.catalog.reply_word, u64::from(op.0));
         let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, None, key, attempt);
         if fate.lost.is_none() {
             let at = self.now + fate.latency;
             self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);

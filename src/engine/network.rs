@@ -11,7 +11,8 @@
 //! that arrivals look at, never a search through pending messages.
 //!
 //! Links have one default law and a short sorted list of exceptions, because a dense table would
-//! be a hundred million entries at ten thousand nodes. Bandwidth and connections come with the
+//! be a hundred million entries at ten thousand nodes. A label may have a latency of its own, since
+//! a write to a slow disk takes longer than a read, and models state laws per leg. Bandwidth and connections come with the
 //! first pattern that needs them.
 
 use crate::base::{
@@ -35,8 +36,10 @@ impl From<NodeId> for Endpoint {
 /// The law of one directed link.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// How long a message travels.
+    /// How long a message travels, where its label has no law of its own.
     pub latency: Sampler,
+    /// How much longer it travels, whatever its label: the way to another site.
+    pub distance: Duration,
     /// How likely it is lost.
     pub loss: Probability,
     /// How likely it arrives twice.
@@ -151,6 +154,8 @@ pub struct Network {
     pub(super) client: Link,
     /// Laws of single links, sorted.
     pub(super) exceptions: Vec<((Endpoint, Endpoint), Link)>,
+    /// Latencies by a message's label, between nodes; empty where none has its own.
+    pub(super) by_label: Vec<Option<Sampler>>,
     pub(super) nodes: u16,
     pub(super) cuts: Vec<Cut>,
     pub(super) slow: Vec<Slowness>,
@@ -170,12 +175,14 @@ impl Network {
         default: Link,
         client: Link,
         mut exceptions: Vec<((Endpoint, Endpoint), Link)>,
+        by_label: Vec<Option<Sampler>>,
     ) -> Self {
         exceptions.sort_by_key(|exception| exception.0);
         Self {
             default,
             client,
             exceptions,
+            by_label,
             nodes,
             cuts: Vec::new(),
             slow: Vec::new(),
@@ -209,10 +216,19 @@ impl Network {
         }
     }
 
-    /// Draws what becomes of a message.
+    /// Draws what becomes of a message; of a client's request or answer without a label.
     #[inline]
-    pub(super) fn fate(&self, from: Endpoint, to: Endpoint, key: Key, attempt: u32) -> Fate {
+    pub(super) fn fate(
+        &self,
+        (from, to): (Endpoint, Endpoint),
+        label: Option<u16>,
+        key: Key,
+        attempt: u32,
+    ) -> Fate {
         let link = self.link(from, to);
+        let of_label = label.and_then(|label| self.by_label.get(usize::from(label))?.as_ref());
+        let law = of_label.unwrap_or(&link.latency);
+        let travels = |word| law.sample(word) + link.distance;
         let happens = |on: bool, chance: Probability, word: u32| {
             on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
         };
@@ -223,11 +239,11 @@ impl Network {
         } else {
             None
         };
-        let copy = happens(self.duplicating, link.duplication, 2)
-            .then(|| link.latency.sample(key.word(attempt, 3)));
+        let copy =
+            happens(self.duplicating, link.duplication, 2).then(|| travels(key.word(attempt, 3)));
         let replay = happens(self.duplicating, link.replay, 5)
             .then(|| link.replay_after.sample(key.word(attempt, 6)));
-        Fate { lost, latency: link.latency.sample(key.word(attempt, 0)), copy, replay }
+        Fate { lost, latency: travels(key.word(attempt, 0)), copy, replay }
     }
 
     /// Whether messages of a link keep their order.

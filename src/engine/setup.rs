@@ -31,6 +31,9 @@ pub struct Setup {
     pub client_link: Link,
     /// Laws of single links, directed.
     pub links: Vec<((Endpoint, Endpoint), Link)>,
+    /// Latencies of messages between nodes by label, by its index; they stand before those of
+    /// links.
+    pub by_label: Vec<Option<Sampler>>,
     /// How long a force takes.
     pub force: Sampler,
     /// How far clocks may be apart.
@@ -68,6 +71,7 @@ impl Setup {
             link: Link::calm(),
             client_link: Link::calm(),
             links: Vec::new(),
+            by_label: Vec::new(),
             force: a_millisecond(),
             clocks: ClockLaw::default(),
             service: Vec::new(),
@@ -90,6 +94,7 @@ impl Link {
     pub fn calm() -> Self {
         Self {
             latency: a_millisecond(),
+            distance: Duration::ZERO,
             loss: Probability::NEVER,
             duplication: Probability::NEVER,
             corruption: Probability::NEVER,

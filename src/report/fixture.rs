@@ -328,6 +328,7 @@ impl Sketch {
             if self.lossy { Probability::from_ratio(1, 10) } else { Probability::NEVER };
         let link = Link {
             latency: uniform("1ms", "4ms"),
+            distance: Duration::ZERO,
             loss: one_in_ten,
             duplication: one_in_ten,
             corruption: Probability::NEVER,
@@ -345,6 +346,7 @@ impl Sketch {
             link,
             client_link,
             links: Vec::new(),
+            by_label: Vec::new(),
             force: uniform("2ms", "3ms"),
             clocks: ClockLaw::default(),
             service: Vec::new(),

@@ -108,6 +108,7 @@ impl Loader<'_> {
         let links = resolved.links.into_iter();
         let setup = Setup {
             links: links.map(|(ends, change)| (ends, change(&link))).collect(),
+            by_label: resolved.by_label,
             link,
             client_link,
             force,
@@ -280,8 +281,9 @@ impl Loader<'_> {
         let ablated = ablated(&mut resolver, scenario, self.root);
         let service = service(&mut resolver, scenario, self.root);
         let links = exceptions(&mut resolver, scenario, self.root);
+        let by_label = by_label(&mut resolver, scenario, self.root);
         self.found.append(&mut resolver.found);
-        Resolved { rules, ablated, service, links }
+        Resolved { rules, ablated, service, links, by_label }
     }
 
     /// The laws of links, of links to clients, and of forces; each is looked at before any is
@@ -329,6 +331,7 @@ impl Loader<'_> {
         let replay_after = self.law(&network.replay_after, "network.replay_after");
         Some(Link {
             latency: latency?,
+            distance: Duration::ZERO,
             loss: network.loss,
             duplication: network.duplication,
             corruption: network.corruption,
@@ -345,6 +348,7 @@ struct Resolved {
     ablated: u64,
     service: Vec<Service>,
     links: Vec<((Endpoint, Endpoint), Change)>,
+    by_label: Vec<Option<Sampler>>,
 }
 
 /// A link to a client: without faults, and with a law of its own if one is given.
@@ -411,17 +415,44 @@ fn exceptions(
             }
             _ => continue,
         };
-        let loss = link.loss;
+        let (loss, distance) = (link.loss, link.distance);
         links.push((
             ends,
             Box::new(move |default: &Link| Link {
                 latency: latency.clone().unwrap_or_else(|| default.latency.clone()),
                 loss: loss.unwrap_or(default.loss),
+                distance,
                 ..default.clone()
             }),
         ));
     }
     links
+}
+
+/// Latencies by label, by the index that the protocol's messages have.
+fn by_label(resolver: &mut Resolver<'_>, scenario: &Scenario, root: &Node) -> Vec<Option<Sampler>> {
+    let text = resolver.text;
+    let list = root.field(text, "network").and_then(|network| network.field(text, "labels"));
+    let nodes = list.map_or(&[][..], |list| list.items());
+    let mut laws = vec![None; if nodes.is_empty() { 0 } else { resolver.messages() }];
+    for (one, node) in scenario.network.labels.iter().zip(nodes) {
+        let label = resolver.message(&one.label, node);
+        match (label, compile(&one.latency)) {
+            (Some(label), Ok(law)) if laws[usize::from(label)].is_none() => {
+                laws[usize::from(label)] = Some(law);
+            }
+            (Some(_), Ok(_)) => {
+                let message = format!("`{}` has two laws", one.label);
+                resolver.say(Code::DuplicateField, node.anchor(), message);
+            }
+            (_, Err(reason)) => {
+                let span = node.field(text, "latency").map_or(node.anchor(), |law| law.span);
+                resolver.say(Code::InconsistentLaw, span, reason);
+            }
+            (None, Ok(_)) => {}
+        }
+    }
+    laws
 }
 
 fn budget(budget: Budget, claim: Tolerance) -> EngineBudget {
