@@ -12,6 +12,7 @@
 
 use super::{
     clients::{Again, Draw, Request, Target},
+    clock::{Clock, ClockLaw},
     core::{Core, Event},
     network::{Endpoint, Lost},
     operations::{Answer, Ending, HistoryEntry},
@@ -155,6 +156,21 @@ impl<P: Protocol> Core<P> {
     /// The history of an operation that was invoked.
     pub(super) fn entry(&self, op: OpId) -> &HistoryEntry {
         &self.history[op.0 as usize - 1]
+    }
+
+    /// Who asked for an operation; the first client where nobody did, on a bench.
+    pub(super) fn asked_by(&self, op: OpId) -> ClientId {
+        let place = (op.0 as usize).checked_sub(1);
+        place.and_then(|place| self.history.get(place)).map_or(ClientId(0), |entry| entry.client)
+    }
+
+    /// When an operation was asked for, on its client's clock; now where nobody asked.
+    pub(super) fn asked_at(&self, op: OpId) -> Time {
+        let place = (op.0 as usize).checked_sub(1);
+        let Some(entry) = place.and_then(|place| self.history.get(place)) else { return self.now };
+        let law = ClockLaw { offset_max: self.setup.client_offset_max, ..ClockLaw::default() };
+        let name = self.names.endpoints[usize::from(self.catalog.client_end(entry.client).0)];
+        Clock::draw(law, &self.draws, name).read(entry.invoked_at)
     }
 
     /// How long the next handler of a node takes.

@@ -38,6 +38,8 @@ pub struct Setup {
     pub force: Sampler,
     /// How far clocks may be apart.
     pub clocks: ClockLaw,
+    /// How far the clocks of clients may be from true time.
+    pub client_offset_max: Duration,
     /// How long handlers occupy a node; empty where they take no time.
     pub service: Vec<Service>,
     /// What clients ask for.
@@ -74,6 +76,7 @@ impl Setup {
             by_label: Vec::new(),
             force: a_millisecond(),
             clocks: ClockLaw::default(),
+            client_offset_max: Duration::ZERO,
             service: Vec::new(),
             workload,
             patience: Duration::from_secs(1),

@@ -349,6 +349,7 @@ impl Sketch {
             by_label: Vec::new(),
             force: uniform("2ms", "3ms"),
             clocks: ClockLaw::default(),
+            client_offset_max: Duration::ZERO,
             service: Vec::new(),
             workload: Arc::new(Transfers { clients: self.clients, each: self.each }),
             patience: Duration::from_secs(1),

@@ -116,6 +116,7 @@ impl Loader<'_> {
                 offset_max: scenario.clocks.offset_max,
                 drift_max: scenario.clocks.drift_max,
             },
+            client_offset_max: scenario.clocks.client_offset_max,
             service: resolved.service,
             until: workload.until().map_or(end, |until| Time::ZERO + until),
             workload,

@@ -205,6 +205,8 @@ pub struct Clocks {
     pub offset_max: Duration,
     /// Drifts lie within plus and minus this.
     pub drift_max: PartsPerMillion,
+    /// Offsets of clients' clocks, which are right otherwise, lie within plus and minus this.
+    pub client_offset_max: Duration,
 }
 
 /// How long the handlers of some nodes take.
