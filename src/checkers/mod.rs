@@ -23,6 +23,9 @@ mod conservation;
 mod delivery;
 mod progress;
 
+// What replicas promise.
+mod replicas;
+
 // Shared parts: the fold of what nodes know, and how a witness is cited and found again.
 mod evidence;
 mod knowledge;
@@ -168,6 +171,7 @@ pub fn all() -> Vec<CheckEntry> {
         forgetting::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
+        replicas::ENTRY,
     ]
 }
 

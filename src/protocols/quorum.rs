@@ -137,20 +137,20 @@ crate::steps! {
         /// What a stand-in keeps does not count for a strict quorum.
         CountHomesOnly => "linearizable",
         /// A read that found stale replicas brings them up to date.
-        ReadRepair => "convergence",
+        ReadRepair => "replicas.agree",
         /// A hint is on disk before it is acknowledged.
-        ForceHint => "convergence",
+        ForceHint => "replicas.agree",
         /// A stand-in hands over what it keeps for a home.
-        HandOver => "convergence",
+        HandOver => "replicas.agree",
         /// It keeps the hint until the home has it.
-        AwaitTaken => "convergence",
+        AwaitTaken => "replicas.agree",
         /// Replicas compare what they hold now and then.
-        Compare => "convergence",
+        Compare => "replicas.agree",
         /// A write is numbered in the log of its coordinator: else a crash would give its number to
         /// another one, which would be taken for it.
-        ForceNumber => "survival",
+        ForceNumber => "replicas.keep",
         /// Versions of which neither writer had seen the other both stay.
-        KeepSiblings => "survival",
+        KeepSiblings => "replicas.keep",
     }
 }
 
