@@ -164,12 +164,16 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 #[test]
 #[ignore = "prints"]
 fn print() {
-    for environment in [SSD, DISK, YMMR, WAN] {
-        for (r, w) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (1, 3)] {
+    for environment in [DISK] {
+        for (r, w) in [(1, 3)] {
             let start = std::time::Instant::now();
-            let rounds = Rounds::of(&pbs(&environment, r, w, "0s"), 200_000);
+            let rounds = Rounds::of(&pbs(&environment, r, w, "0s"), 2_000_000);
+            for q in [0.5, 0.9, 0.99, 0.999, 0.9999] {
+                println!("{q} {}", quantile(&rounds.writes, q));
+            }
+            let above = rounds.writes.iter().filter(|x| **x > 110.285).count();
             println!(
-                "{} R{r} W{w}: Lr {:.2} Lw {:.2} fresh {:.4} {:?}",
+                "{} R{r} W{w}: Lr {:.2} Lw {:.2} above {above} fresh {:.4} {:?}",
                 environment.name,
                 quantile(&rounds.reads, 0.999),
                 quantile(&rounds.writes, 0.999),

@@ -19,6 +19,7 @@ mod forgetting;
 mod no_blocking;
 
 // What any protocol may promise.
+mod answered;
 mod conservation;
 mod delivery;
 mod progress;
@@ -171,7 +172,9 @@ pub fn all() -> Vec<CheckEntry> {
         forgetting::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
-        replicas::ENTRY,
+        answered::ENTRY,
+        replicas::AGREE_ENTRY,
+        replicas::KEEP_ENTRY,
     ]
 }
 

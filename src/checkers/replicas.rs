@@ -39,40 +39,49 @@ use crate::{
 };
 use std::sync::Arc;
 
-const AGREE: &str = "replicas.agree";
-const KEEP: &str = "replicas.keep";
+const AGREE: &str = "replicas_agree";
+const KEEP: &str = "replicas_keep";
 
-/// The line of the registry.
-pub(super) const ENTRY: CheckEntry = CheckEntry {
-    name: "Replicas",
-    properties: &[
-        PropertyInfo {
-            name: AGREE,
-            demands: "once faults are over, all replicas that held a register hold the same in it",
-            exercised_by: "registers that two replicas have held",
-            source: "Vogels 2009, Eventually Consistent, from inside",
-        },
-        PropertyInfo {
-            name: KEEP,
-            demands: "an acknowledged write is held in the end, or was replaced by one that was \
-                      not done before it began",
-            exercised_by: "acknowledged writes before another write to their register, or a boot",
-            source: "Haerder & Reuter 1983, Principles of Transaction-Oriented Database Recovery",
-        },
-    ],
+/// The line of the registry for those that come to hold the same.
+pub(super) const AGREE_ENTRY: CheckEntry = CheckEntry {
+    name: "ReplicasAgree",
+    properties: &[PropertyInfo {
+        name: AGREE,
+        demands: "once faults are over, all replicas that held a register hold the same in it",
+        exercised_by: "registers that two replicas have held",
+        source: "Vogels 2009, Eventually Consistent, from inside",
+    }],
     build: |text, named, catalog| {
         named.decode::<NoSettings>(text)?;
-        Ok(Box::new(Replicas {
-            catalog: Arc::clone(catalog),
-            weather: Weather::default(),
-            nodes: ByNode::default(),
-            writes: Table::new(),
-            last_boot: None,
-        }))
+        Ok(Box::new(Replicas::asked(Question::Agree, catalog)))
     },
 };
 
+/// The line of the registry for those that keep what clients were told.
+pub(super) const KEEP_ENTRY: CheckEntry = CheckEntry {
+    name: "ReplicasKeep",
+    properties: &[PropertyInfo {
+        name: KEEP,
+        demands: "an acknowledged write is held in the end, or was replaced by one that was not \
+                  done before it began",
+        exercised_by: "acknowledged writes before another write to their register, or a boot",
+        source: "Haerder & Reuter 1983, Principles of Transaction-Oriented Database Recovery",
+    }],
+    build: |text, named, catalog| {
+        named.decode::<NoSettings>(text)?;
+        Ok(Box::new(Replicas::asked(Question::Keep, catalog)))
+    },
+};
+
+/// Which of the two is judged: not who promises the one promises the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Agree,
+    Keep,
+}
+
 struct Replicas {
+    question: Question,
     catalog: Arc<Catalog>,
     weather: Weather,
     nodes: ByNode<Replica>,
@@ -136,14 +145,17 @@ impl Checker for Replicas {
     }
 
     fn finish(&mut self, finish: &Finish<'_>) -> Vec<Judgement> {
-        vec![self.agree(finish), self.keep()]
+        vec![match self.question {
+            Question::Agree => self.agree(finish),
+            Question::Keep => self.keep(),
+        }]
     }
 
     fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
         let cited = find(witness, signals)?;
-        match property {
-            AGREE => differs(&cited, signals),
-            KEEP => is_lost(&cited, signals),
+        match (property, self.question) {
+            (AGREE, Question::Agree) => differs(&cited, signals),
+            (KEEP, Question::Keep) => is_lost(&cited, signals),
             _ => evidence::no_such_property(property),
         }
     }
@@ -152,6 +164,17 @@ impl Checker for Replicas {
 // The judge.
 
 impl Replicas {
+    fn asked(question: Question, catalog: &Arc<Catalog>) -> Self {
+        Self {
+            question,
+            catalog: Arc::clone(catalog),
+            weather: Weather::default(),
+            nodes: ByNode::default(),
+            writes: Table::new(),
+            last_boot: None,
+        }
+    }
+
     fn agree(&self, finish: &Finish<'_>) -> Judgement {
         let mut first: Table<u32, (NodeId, &Replica)> = Table::new();
         let (mut compared, mut broken) = (Table::new(), None);

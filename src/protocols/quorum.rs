@@ -137,20 +137,20 @@ crate::steps! {
         /// What a stand-in keeps does not count for a strict quorum.
         CountHomesOnly => "linearizable",
         /// A read that found stale replicas brings them up to date.
-        ReadRepair => "replicas.agree",
+        ReadRepair => "replicas_agree",
         /// A hint is on disk before it is acknowledged.
-        ForceHint => "replicas.agree",
+        ForceHint => "replicas_agree",
         /// A stand-in hands over what it keeps for a home.
-        HandOver => "replicas.agree",
+        HandOver => "replicas_agree",
         /// It keeps the hint until the home has it.
-        AwaitTaken => "replicas.agree",
+        AwaitTaken => "replicas_agree",
         /// Replicas compare what they hold now and then.
-        Compare => "replicas.agree",
+        Compare => "replicas_agree",
         /// A write is numbered in the log of its coordinator: else a crash would give its number to
         /// another one, which would be taken for it.
-        ForceNumber => "replicas.keep",
+        ForceNumber => "replicas_keep",
         /// Versions of which neither writer had seen the other both stay.
-        KeepSiblings => "replicas.keep",
+        KeepSiblings => "replicas_keep",
     }
 }
 

@@ -58,6 +58,8 @@ struct Registers {
     reads: Probability,
     /// Clients of which the first so many only write and the others only read, instead of `reads`.
     writers: Option<u16>,
+    /// How many operations of each client may be writes, from its first on: afterwards it reads.
+    reads_only_after: Option<u64>,
     /// How many operations each client asks for; no limit when left out.
     operations_max: Option<u64>,
     /// From when on nothing new is asked.
@@ -84,6 +86,7 @@ impl Default for Registers {
             skew: Skew::Uniform,
             reads: Probability::from_ratio(1, 2),
             writers: None,
+            reads_only_after: None,
             operations_max: None,
             until: None,
         }
@@ -176,7 +179,8 @@ impl Resolved {
             Some(writers) => draw.client().0 >= writers,
             None => self.settings.reads.happens(draw.word("read")),
         };
-        if reads {
+        let late = self.settings.reads_only_after.is_some_and(|writes| draw.nth() >= writes);
+        if reads || late {
             return Operation::Read { key };
         }
         let value = u64::from(draw.client().0) * OPERATIONS_MAX + draw.nth() + 1;
@@ -246,6 +250,14 @@ mod tests {
             operations(text, client, 50).iter().all(|o| matches!(o, Operation::Read { .. }))
         };
         assert!(writes(0) && reads(1) && reads(2));
+    }
+
+    #[test]
+    fn a_client_only_reads_after_its_last_write() {
+        let text = r#"Registers(reads: "0%", reads_only_after: 3)"#;
+        let story = operations(text, 0, 10);
+        let is_write = |operation: &Operation| matches!(operation, Operation::Write { .. });
+        assert!(story[..3].iter().all(is_write) && !story[3..].iter().any(is_write));
     }
 
     #[test]
