@@ -26,6 +26,14 @@ mod progress;
 
 // What replicas promise.
 mod replicas;
+// What clients saw, whatever answered them.
+pub mod history;
+
+// What registers promise their clients.
+mod convergence;
+mod linearizable;
+mod sessions;
+mod staleness;
 
 // Shared parts: the fold of what nodes know, and how a witness is cited and found again.
 mod evidence;
@@ -175,6 +183,10 @@ pub fn all() -> Vec<CheckEntry> {
         answered::ENTRY,
         replicas::AGREE_ENTRY,
         replicas::KEEP_ENTRY,
+        linearizable::ENTRY,
+        sessions::ENTRY,
+        staleness::ENTRY,
+        convergence::ENTRY,
     ]
 }
 
