@@ -22,7 +22,8 @@ use super::{
 use crate::engine::signal::Signal;
 use recheck::Told;
 
-const SOURCE: &str = "Terry and others 1994, Session Guarantees for Weakly Consistent Replicated Data";
+const SOURCE: &str =
+    "Terry and others 1994, Session Guarantees for Weakly Consistent Replicated Data";
 
 /// The line of the registry.
 pub(super) const ENTRY: CheckEntry = CheckEntry {

@@ -89,18 +89,23 @@ impl Checker for Staleness {
             return Err("no read is cited".to_owned());
         };
         let newer = newer_than_seen(read, &recheck::all(signals), initial);
-        ensure(cited.iter().filter(|told| told.op != read.op).all(|told| {
-            told.left().is_some() && told.key() == read.key()
-        }), "a cited operation is no write of the register")?;
+        ensure(
+            cited
+                .iter()
+                .filter(|told| told.op != read.op)
+                .all(|told| told.left().is_some() && told.key() == read.key()),
+            "a cited operation is no write of the register",
+        )?;
         let first = newer.iter().filter_map(Told::ended).min();
         let since = first.map(|first| read.invoked.at.saturating_since(first.at));
         match property {
             name if name == STALENESS[0] => {
                 ensure(k.is_some_and(|k| newer.len() as u64 >= k), "the read is new enough")
             }
-            name if name == STALENESS[1] => {
-                ensure(t.is_some_and(|t| since.is_some_and(|since| since > t)), "the read is in time")
-            }
+            name if name == STALENESS[1] => ensure(
+                t.is_some_and(|t| since.is_some_and(|since| since > t)),
+                "the read is in time",
+            ),
             _ => evidence::no_such_property(property),
         }
     }

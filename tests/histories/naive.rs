@@ -336,7 +336,8 @@ pub(crate) fn worst_lag(ops: &[Op]) -> (u64, u64) {
     let mut worst = (0, 0);
     for read in ops {
         let Some(seen) = found(read).filter(|_| read.ended.is_some()) else { continue };
-        let knows = |op: &&Op| op.ended.is_some() && (left(op) == Some(seen) || found(op) == Some(seen));
+        let knows =
+            |op: &&Op| op.ended.is_some() && (left(op) == Some(seen) || found(op) == Some(seen));
         let in_place = ops.iter().filter(knows).filter_map(|op| op.ended).min();
         let newer = ops.iter().filter(|write| {
             let began_later = seen.is_none() || in_place.is_some_and(|since| since < write.invoked);

@@ -16,7 +16,7 @@
 //! Limits: the search counts configurations; beyond its limit the verdict is unknown.
 
 use super::{
-    Ruling, Rules,
+    Rules, Ruling,
     calls::{Action, Call, History, Seen, SeenList, Value},
     models::{Model, Object, Registers, SequenceModel, SetModel},
     search::{Found, search},

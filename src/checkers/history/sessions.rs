@@ -50,8 +50,12 @@ enum Guarantee {
 }
 
 impl Guarantee {
-    const ALL: [Self; 4] =
-        [Self::ReadYourWrites, Self::MonotonicReads, Self::MonotonicWrites, Self::WritesFollowReads];
+    const ALL: [Self; 4] = [
+        Self::ReadYourWrites,
+        Self::MonotonicReads,
+        Self::MonotonicWrites,
+        Self::WritesFollowReads,
+    ];
 
     /// What comes first, and what comes second.
     fn roles(self) -> [Role; 2] {
@@ -208,8 +212,10 @@ impl Versions {
         if let Some(twice) = made.windows(2).find(|two| two[0] == two[1]) {
             let (value, key) = (history.names.text(twice[0]), calls[0].key);
             let object = key_name(history, key);
-            return Err(format!("{value} is written to {object} more than once, so a read of it \
-                                does not say which version it saw"));
+            return Err(format!(
+                "{value} is written to {object} more than once, so a read of it \
+                                does not say which version it saw"
+            ));
         }
         made.extend(calls.iter().filter_map(|call| Role::Reads.version(call.action)));
         made.sort_unstable();

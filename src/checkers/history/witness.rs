@@ -69,7 +69,8 @@ impl Part<'_> {
 
     /// The calls up to the first end at which they are illegal.
     fn shortest_beginning(&mut self, calls: Vec<Call>) -> Vec<Call> {
-        let mut ends: Vec<u32> = calls.iter().filter_map(|call| call.ended).map(|end| end.rank).collect();
+        let mut ends: Vec<u32> =
+            calls.iter().filter_map(|call| call.ended).map(|end| end.rank).collect();
         ends.sort_unstable();
         let (mut legal, mut illegal) = (0, ends.len());
         let mut shortest = calls;
