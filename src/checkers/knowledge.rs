@@ -87,7 +87,8 @@ impl Knowledge {
             | Fact::RestsOn(..)
             | Fact::Stages { .. }
             | Fact::Accepted(_)
-            | Fact::TookEffect(_) => {}
+            | Fact::TookEffect(_)
+            | Fact::Holds { .. } => {}
         }
     }
 

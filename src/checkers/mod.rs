@@ -23,10 +23,13 @@ mod forgetting;
 mod no_blocking;
 
 // What any protocol may promise.
+mod answered;
 mod conservation;
 mod delivery;
 mod progress;
 
+// What replicas promise.
+mod replicas;
 // What clients saw, whatever answered them.
 pub mod history;
 
@@ -202,6 +205,9 @@ pub fn all() -> Vec<CheckEntry> {
         forgetting::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
+        answered::ENTRY,
+        replicas::AGREE_ENTRY,
+        replicas::KEEP_ENTRY,
         linearizable::ENTRY,
         sessions::ENTRY,
         staleness::ENTRY,

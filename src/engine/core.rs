@@ -296,6 +296,7 @@ impl<P: Protocol> Core<P> {
             setup.link.clone(),
             setup.client_link.clone(),
             setup.links.clone(),
+            setup.by_label.clone(),
             Sky::new(&setup),
         );
         Self {

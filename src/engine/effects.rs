@@ -82,7 +82,7 @@ impl<P: Protocol> Core<P> {
         if self.aside.is_some() && self.leave_message(&envelope) {
             return;
         }
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, Some(envelope.label), key, attempt);
         if self.setup.script.has_messages() || self.trace.records() {
             return self.launch_by_name(envelope, sent, (topic, key, attempt), (fate, twist));
         }
@@ -93,7 +93,7 @@ impl<P: Protocol> Core<P> {
             self.fly_copy(&envelope, sent, self.weathered(ends, latency));
         }
         for copy in 0..u32::from(twist.copies) {
-            let latency = self.network.copy_latency(ends.0, ends.1, key, (attempt, copy));
+            let latency = self.network.copy_latency(ends, envelope.label, key, (attempt, copy));
             self.fly_copy(&envelope, sent, self.weathered(ends, latency));
         }
         let latency = self.weathered(ends, fate.latency + twist.delay);
@@ -114,7 +114,7 @@ impl<P: Protocol> Core<P> {
         let carried = Carried::Message(envelope.label);
         let name = MessageName { from: ends.0, to: ends.1, carried, topic, nth: attempt + 1 };
         let copies = (0..u32::from(twist.copies))
-            .map(|copy| self.network.copy_latency(ends.0, ends.1, key, (attempt, copy)));
+            .map(|copy| self.network.copy_latency(ends, envelope.label, key, (attempt, copy)));
         let (lost, travel) = match self.setup.script.message(name) {
             Some(scripted) => (Some(Lost::Dropped), scripted.clone()),
             None if twist.lost.or(fate.lost).is_some() => (twist.lost.or(fate.lost), Travel::Lost),
@@ -168,7 +168,7 @@ impl<P: Protocol> Core<P> {
         };
         let key = self.names.key(&self.draws, ends, word, u64::from(op.0));
         let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, None, key, attempt);
         let drawn = fate.lost.is_none().then_some(fate.latency);
         if !self.setup.script.has_messages() && !self.trace.records() {
             return drawn;

@@ -11,7 +11,8 @@
 //! that arrivals look at, never a search through pending messages.
 //!
 //! Links have one default law and a short sorted list of exceptions, because a dense table would
-//! be a hundred million entries at ten thousand nodes. Bandwidth and connections come with the
+//! be a hundred million entries at ten thousand nodes. A label may have a latency of its own, since
+//! a write to a slow disk takes longer than a read, and models state laws per leg. Bandwidth and connections come with the
 //! first pattern that needs them.
 
 use super::weather::Sky;
@@ -36,8 +37,10 @@ impl From<NodeId> for Endpoint {
 /// The law of one directed link.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// How long a message travels.
+    /// How long a message travels, where its label has no law of its own.
     pub latency: Sampler,
+    /// How much longer it travels, whatever its label: the way to another site.
+    pub distance: Duration,
     /// How likely it is lost.
     pub loss: Probability,
     /// How likely it arrives twice.
@@ -152,6 +155,8 @@ pub struct Network {
     pub(super) client: Link,
     /// Laws of single links, sorted.
     pub(super) exceptions: Vec<((Endpoint, Endpoint), Link)>,
+    /// Latencies by a message's label, between nodes; empty where none has its own.
+    pub(super) by_label: Vec<Option<Sampler>>,
     pub(super) nodes: u16,
     pub(super) cuts: Vec<Cut>,
     pub(super) slow: Vec<Slowness>,
@@ -172,6 +177,7 @@ impl Network {
         default: Link,
         client: Link,
         mut exceptions: Vec<((Endpoint, Endpoint), Link)>,
+        by_label: Vec<Option<Sampler>>,
         sky: Sky,
     ) -> Self {
         exceptions.sort_by_key(|exception| exception.0);
@@ -179,6 +185,7 @@ impl Network {
             default,
             client,
             exceptions,
+            by_label,
             nodes,
             cuts: Vec::new(),
             slow: Vec::new(),
@@ -213,10 +220,18 @@ impl Network {
         }
     }
 
-    /// Draws what becomes of a message.
+    /// Draws what becomes of a message; of a client's request or answer without a label.
     #[inline]
-    pub(super) fn fate(&self, from: Endpoint, to: Endpoint, key: Key, attempt: u32) -> Fate {
-        let (link, place) = self.link(from, to);
+    pub(super) fn fate(
+        &self,
+        ends: (Endpoint, Endpoint),
+        label: Option<u16>,
+        key: Key,
+        attempt: u32,
+    ) -> Fate {
+        let (link, place) = self.link(ends.0, ends.1);
+        let law = self.law(link, label);
+        let travels = |word| self.latency(law, place, key.word(attempt, word)) + link.distance;
         let happens = |on: bool, chance: Probability, word: u32| {
             on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
         };
@@ -227,29 +242,34 @@ impl Network {
         } else {
             None
         };
-        let copy = happens(self.duplicating, link.duplication, 2)
-            .then(|| self.latency(link, place, key.word(attempt, 3)));
+        let copy = happens(self.duplicating, link.duplication, 2).then(|| travels(3));
         let replay = happens(self.duplicating, link.replay, 5)
             .then(|| link.replay_after.sample(key.word(attempt, 6)));
-        let latency = self.latency(link, place, key.word(attempt, 0));
-        let mut fate = Fate { lost, latency, copy, replay };
+        let mut fate = Fate { lost, latency: travels(0), copy, replay };
         self.belate(&mut fate, place, key, attempt);
         fate
+    }
+
+    /// The latency of a label, or of the link.
+    #[inline]
+    fn law<'l>(&'l self, link: &'l Link, label: Option<u16>) -> &'l Sampler {
+        let of_label = label.and_then(|label| self.by_label.get(usize::from(label))?.as_ref());
+        of_label.unwrap_or(&link.latency)
     }
 
     /// How long a copy travels that a fault rule makes, counted from 0: drawn apart from the fates
     /// of later attempts.
     pub(super) fn copy_latency(
         &self,
-        from: Endpoint,
-        to: Endpoint,
+        ends: (Endpoint, Endpoint),
+        label: u16,
         key: Key,
         (attempt, copy): (u32, u32),
     ) -> Duration {
         const ATTEMPTS_MAX: u32 = 1 << 20;
         let word = key.word(attempt + (copy + 1) * ATTEMPTS_MAX, 0);
-        let (link, place) = self.link(from, to);
-        self.latency(link, place, word)
+        let (link, place) = self.link(ends.0, ends.1);
+        self.latency(self.law(link, Some(label)), place, word) + link.distance
     }
 
     /// Whether messages of a link keep their order.

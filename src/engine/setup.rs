@@ -33,10 +33,15 @@ pub struct Setup {
     pub client_link: Link,
     /// Laws of single links, directed.
     pub links: Vec<((Endpoint, Endpoint), Link)>,
+    /// Latencies of messages between nodes by label, by its index; they stand before those of
+    /// links.
+    pub by_label: Vec<Option<Sampler>>,
     /// How long a force takes.
     pub force: Sampler,
     /// How far clocks may be apart.
     pub clocks: ClockLaw,
+    /// How far the clocks of clients may be from true time.
+    pub client_offset_max: Duration,
     /// How long handlers occupy a node; empty where they take no time.
     pub service: Vec<Service>,
     /// What clients ask for.
@@ -78,8 +83,10 @@ impl Setup {
             link: Link::calm(),
             client_link: Link::calm(),
             links: Vec::new(),
+            by_label: Vec::new(),
             force: a_millisecond(),
             clocks: ClockLaw::default(),
+            client_offset_max: Duration::ZERO,
             service: Vec::new(),
             workload,
             patience: Duration::from_secs(1),
@@ -104,6 +111,7 @@ impl Link {
     pub fn calm() -> Self {
         Self {
             latency: a_millisecond(),
+            distance: Duration::ZERO,
             loss: Probability::NEVER,
             duplication: Probability::NEVER,
             corruption: Probability::NEVER,

@@ -187,14 +187,14 @@ impl Laws {
 impl Network {
     /// The latency of the message or copy whose word this is, in the weather of this run.
     #[inline]
-    pub(super) fn latency(&self, link: &Link, place: usize, word: u64) -> Duration {
+    pub(super) fn latency(&self, law: &Sampler, place: usize, word: u64) -> Duration {
         if self.sky.weather == Weather::Measured || !self.healed.is_empty() {
-            return link.latency.sample(word);
+            return law.sample(word);
         }
         match self.sky.weather {
             Weather::Walk => self.sky.laws[place].walk.sample(word).min(self.sky.cap),
             Weather::Pos => self.sky.laws[place].pos.sample(word),
-            _ => link.latency.sample(word),
+            _ => law.sample(word),
         }
     }
 

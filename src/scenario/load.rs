@@ -118,6 +118,7 @@ impl Loader<'_> {
         let links = resolved.links.into_iter();
         let mut setup = Setup {
             links: links.map(|(ends, change)| (ends, change(&link))).collect(),
+            by_label: resolved.by_label,
             link,
             client_link,
             force,
@@ -125,6 +126,7 @@ impl Loader<'_> {
                 offset_max: scenario.clocks.offset_max,
                 drift_max: scenario.clocks.drift_max,
             },
+            client_offset_max: scenario.clocks.client_offset_max,
             service: resolved.service,
             until: workload.until().map_or(end, |until| Time::ZERO + until),
             workload,
@@ -329,12 +331,13 @@ impl Loader<'_> {
         let ablated = ablated(&mut resolver, scenario, self.root);
         let service = service(&mut resolver, scenario, self.root);
         let links = exceptions(&mut resolver, scenario, self.root);
+        let by_label = by_label(&mut resolver, scenario, self.root);
         let place = self.root.field(text, "workload").unwrap_or(self.root);
         let targets = named.iter().filter_map(|name| resolver.node(name, place)).collect();
         let place = self.root.field(text, "script").unwrap_or(self.root);
         let script = resolver.script(&scenario.script, place);
         self.found.append(&mut resolver.found);
-        Resolved { rules, ablated, service, links, targets, script }
+        Resolved { rules, ablated, service, links, by_label, targets, script }
     }
 
     /// The laws of links, of links to clients, and of forces; each is looked at before any is
@@ -382,6 +385,7 @@ impl Loader<'_> {
         let replay_after = self.law(&network.replay_after, "network.replay_after");
         Some(Link {
             latency: latency?,
+            distance: Duration::ZERO,
             loss: network.loss,
             duplication: network.duplication,
             corruption: network.corruption,
@@ -400,6 +404,7 @@ struct Resolved {
     links: Vec<((Endpoint, Endpoint), Change)>,
     targets: Vec<NodeId>,
     script: Script,
+    by_label: Vec<Option<Sampler>>,
 }
 
 /// A link to a client: without faults, and with a law of its own if one is given.
@@ -466,12 +471,13 @@ fn exceptions(
             }
             _ => continue,
         };
-        let loss = link.loss;
+        let (loss, distance) = (link.loss, link.distance);
         links.push((
             ends,
             Box::new(move |default: &Link| Link {
                 latency: latency.clone().unwrap_or_else(|| default.latency.clone()),
                 loss: loss.unwrap_or(default.loss),
+                distance,
                 ..default.clone()
             }),
         ));
@@ -490,6 +496,32 @@ fn messages_of_a_calm_run(protocol: &dyn Configured, setup: &Setup) -> u64 {
     };
     // A protocol that panics shall do so where somebody runs it.
     catch_unwind(AssertUnwindSafe(count)).unwrap_or(1_000)
+}
+
+/// Latencies by label, by the index that the protocol's messages have.
+fn by_label(resolver: &mut Resolver<'_>, scenario: &Scenario, root: &Node) -> Vec<Option<Sampler>> {
+    let text = resolver.text;
+    let list = root.field(text, "network").and_then(|network| network.field(text, "labels"));
+    let nodes = list.map_or(&[][..], |list| list.items());
+    let mut laws = vec![None; if nodes.is_empty() { 0 } else { resolver.messages() }];
+    for (one, node) in scenario.network.labels.iter().zip(nodes) {
+        let label = resolver.message(&one.label, node);
+        match (label, compile(&one.latency)) {
+            (Some(label), Ok(law)) if laws[usize::from(label)].is_none() => {
+                laws[usize::from(label)] = Some(law);
+            }
+            (Some(_), Ok(_)) => {
+                let message = format!("`{}` has two laws", one.label);
+                resolver.say(Code::DuplicateField, node.anchor(), message);
+            }
+            (_, Err(reason)) => {
+                let span = node.field(text, "latency").map_or(node.anchor(), |law| law.span);
+                resolver.say(Code::InconsistentLaw, span, reason);
+            }
+            (None, Ok(_)) => {}
+        }
+    }
+    laws
 }
 
 fn budget(budget: Budget, claim: Tolerance) -> EngineBudget {

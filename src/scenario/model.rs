@@ -122,6 +122,8 @@ pub struct Network {
     pub client: Option<ClientLinks>,
     /// Links with laws of their own.
     pub links: Vec<OneLink>,
+    /// Messages with laws of their own, whatever the link.
+    pub labels: Vec<OneLabel>,
 }
 
 impl Default for Network {
@@ -138,6 +140,7 @@ impl Default for Network {
             order: Order::Independent,
             client: None,
             links: Vec::new(),
+            labels: Vec::new(),
         }
     }
 }
@@ -177,6 +180,19 @@ pub struct OneLink {
     /// How likely one is lost, if otherwise.
     #[serde(default)]
     pub loss: Option<Probability>,
+    /// How much longer each travels: the way to another site.
+    #[serde(default)]
+    pub distance: Duration,
+}
+
+/// The messages of one label, with a law of their own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneLabel {
+    /// The label.
+    pub label: String,
+    /// How long they travel between nodes; a link's own latency gives way, its distance is added.
+    pub latency: Law,
 }
 
 /// Disks.
@@ -201,6 +217,8 @@ pub struct Clocks {
     pub offset_max: Duration,
     /// Drifts lie within plus and minus this.
     pub drift_max: PartsPerMillion,
+    /// Offsets of clients' clocks, which are right otherwise, lie within plus and minus this.
+    pub client_offset_max: Duration,
 }
 
 /// How long the handlers of some nodes take.

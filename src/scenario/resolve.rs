@@ -198,6 +198,17 @@ impl Resolver<'_> {
         found.map(|step| step as u16)
     }
 
+    /// The index of a message's label.
+    pub(super) fn message(&mut self, name: &str, node: &Node) -> Option<u16> {
+        let catalog = self.catalog;
+        self.label(name, &catalog.messages, "messages", node)
+    }
+
+    /// How many labels messages have.
+    pub(super) fn messages(&self) -> usize {
+        self.catalog.messages.names().len()
+    }
+
     pub(super) fn label(
         &mut self,
         name: &str,
