@@ -25,6 +25,7 @@ pub mod workload;
 
 pub mod scenario;
 
+pub mod explore;
 pub mod search;
 
 pub mod report;

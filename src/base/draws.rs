@@ -13,10 +13,9 @@
 //! a fresh ChaCha stream per name (it costs fifty times as much as a multiplication).
 //! ChaCha8 is the root of all randomness; names are folded into its words by a wide product.
 //!
-//! Limits: a draw is as stable as its name. Operations are numbered over all clients, so where clients
-//! wait for answers, a lost one renumbers later operations and moves their draws; shuffled ties are
-//! named by the number of the event. Words are for simulation, not for secrets. Two names that fold to one key share their
-//! draws; with 64 bits that needs billions of names.
+//! Limits: a draw is as stable as its name; shuffled ties are named by the number of the event.
+//! Words are for simulation, not for secrets. Two names that fold to one key share their draws;
+//! with 64 bits that needs billions of names.
 
 use super::{digest::fold_text, ids::Seed};
 use rand_chacha::{

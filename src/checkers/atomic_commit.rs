@@ -26,10 +26,11 @@ use self::stands::{Stand, Stands};
 use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
     evidence::{self, decision_word, find, place, witness},
-    knowledge::{ByNode, Knowledge, Weather, count, judge, judge_at_rest, order},
+    knowledge::{ByNode, Knowledge, Weather, count, judge, judge_at_rest, order, violated},
 };
 use crate::{
     base::{
+        digest::{Fold, digest},
         ids::{NodeId, NodeSet, TxnId},
         table::Table,
     },
@@ -88,6 +89,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
     },
 };
 
+#[derive(Clone)]
 struct AtomicCommit {
     catalog: Arc<Catalog>,
     knowledge: Knowledge,
@@ -153,6 +155,35 @@ impl Checker for AtomicCommit {
             TERMINATION => recheck::still_in_doubt(&cited, signals),
             _ => evidence::no_such_property(property),
         }
+    }
+
+    fn explorable(&self) -> &'static [&'static str] {
+        &[AGREEMENT, STABILITY, VALIDITY, NONTRIVIALITY]
+    }
+
+    fn fork(&self) -> Option<Box<dyn Checker>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn fold(&self, fold: &mut Fold) {
+        fold.word(u64::from(self.weather.is_disturbed()));
+        fold.word(u64::from(self.unfounded.is_some()));
+        for (txn, said) in &self.txns {
+            let said_so = [said.no.is_some(), said.commit.is_some(), said.abort.is_some()];
+            let flags = said_so
+                .iter()
+                .fold(u64::from(said.excused), |flags, &flag| flags << 1 | u64::from(flag));
+            fold.word(u64::from(txn.0) << 8 | flags);
+            fold.word(digest(&said.yes).fold.short());
+        }
+        self.stands.fold(fold);
+    }
+
+    fn broken(&mut self) -> Option<&'static str> {
+        self.stands.sort();
+        let judgements =
+            [self.agreement(), self.stability(), self.validity(), self.nontriviality()];
+        violated(&judgements)
     }
 }
 

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     base::{
+        digest::Fold,
         ids::{NodeId, TxnId},
         table::Table,
     },
@@ -55,6 +56,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
     },
 };
 
+#[derive(Clone)]
 struct Conservation {
     catalog: Arc<Catalog>,
     stages: ByNode<Stages>,
@@ -66,7 +68,7 @@ struct Conservation {
 }
 
 /// What one node has staged, in the order of its log.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Stages {
     pending: Vec<Stage>,
     landed: Vec<Stage>,
@@ -133,6 +135,39 @@ impl Checker for Conservation {
         let from_to = format!("from {before} to {after}");
         ensure(witness.sentence.contains(&from_to), "the totals are others")?;
         recheck::cause(&cited, signals)
+    }
+
+    fn explorable(&self) -> &'static [&'static str] {
+        &[CONSERVATION]
+    }
+
+    fn fork(&self) -> Option<Box<dyn Checker>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn fold(&self, fold: &mut Fold) {
+        for (node, stages) in self.stages.iter() {
+            for (kind, list) in [(1, &stages.pending), (2, &stages.landed)] {
+                fold.word((list.len() as u64) << 32 | u64::from(node.0) << 2 | kind);
+                for stage in list {
+                    fold.word(u64::from(stage.txn.0) << 32 | u64::from(stage.key));
+                    fold.word(stage.before as u64);
+                    fold.word(stage.after as u64);
+                }
+            }
+        }
+        fold.word(self.first.len() as u64);
+        for (&key, first) in &self.first {
+            fold.word(u64::from(key));
+            fold.word(first.before as u64);
+        }
+        self.committed.keys().for_each(|txn| fold.word(u64::from(txn.0)));
+    }
+
+    fn broken(&mut self) -> Option<&'static str> {
+        self.gather();
+        let (before, after) = self.totals();
+        (before != after).then_some(CONSERVATION)
     }
 }
 

@@ -24,7 +24,7 @@ use super::{
     knowledge::{ByNode, Weather, count, judge, judge_at_rest, order},
 };
 use crate::{
-    base::table::Table,
+    base::{digest::Fold, table::Table},
     engine::{
         facts::Fact,
         runner::Catalog,
@@ -65,6 +65,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
     },
 };
 
+#[derive(Clone)]
 struct Delivery {
     catalog: Arc<Catalog>,
     weather: Weather,
@@ -76,7 +77,7 @@ struct Delivery {
 }
 
 /// What one node knows now.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Items {
     down: bool,
     accepted: Table<u64, Signal>,
@@ -118,6 +119,23 @@ impl Checker for Delivery {
             AT_MOST_ONCE => two_effects(&cited),
             _ => evidence::no_such_property(property),
         }
+    }
+
+    fn explorable(&self) -> &'static [&'static str] {
+        &[AT_MOST_ONCE]
+    }
+
+    fn fork(&self) -> Option<Box<dyn Checker>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn fold(&self, fold: &mut Fold) {
+        fold.word(u64::from(self.twice.is_some()));
+        self.effects.keys().for_each(|item| fold.word(*item));
+    }
+
+    fn broken(&mut self) -> Option<&'static str> {
+        self.twice.map(|_| AT_MOST_ONCE)
     }
 }
 

@@ -21,10 +21,11 @@
 use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
     evidence::{self, Found, ensure, find, witness},
-    knowledge::{ByNode, Knowledge, Known, count, judge, order},
+    knowledge::{ByNode, Knowledge, Known, Weather, count, judge, order},
 };
 use crate::{
     base::{
+        digest::{Fold, digest},
         ids::{NodeId, NodeSet, TxnId},
         table::Table,
     },
@@ -54,9 +55,11 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
     },
 };
 
+#[derive(Clone)]
 struct Durability {
     catalog: Arc<Catalog>,
     knowledge: Knowledge,
+    weather: Weather,
     txns: Table<TxnId, Txn>,
     /// Nodes that an acknowledged transaction concerns, and how often they booted after it.
     concerned: NodeSet,
@@ -77,6 +80,7 @@ struct Txn {
 impl Checker for Durability {
     fn reset(&mut self) {
         self.knowledge.reset();
+        self.weather = Weather::default();
         self.txns.clear();
         (self.concerned, self.boots) = (NodeSet::EMPTY, 0);
         self.last_boot.iter_mut().for_each(|boot| *boot = None);
@@ -84,6 +88,7 @@ impl Checker for Durability {
 
     fn on_signal(&mut self, signal: &Signal) {
         self.knowledge.on_signal(signal);
+        self.weather.on_signal(signal);
         match signal.what {
             What::Ended(op, Ending::Ok(_)) => {
                 let txn = self.txns.entry_or_default(op.into());
@@ -141,6 +146,32 @@ impl Checker for Durability {
         ensure(has_commit, "no commit of it is cited")?;
         forgotten(&cited, txn, signals)
     }
+
+    fn explorable(&self) -> &'static [&'static str] {
+        &[DURABILITY]
+    }
+
+    fn fork(&self) -> Option<Box<dyn Checker>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn fold(&self, fold: &mut Fold) {
+        fold.word(u64::from(self.weather.is_disturbed()));
+        for (txn, said) in &self.txns {
+            let flags = u64::from(said.acknowledged.is_some()) << 2
+                | u64::from(said.commit.is_some()) << 1
+                | u64::from(said.traced);
+            fold.word(u64::from(txn.0) << 8 | flags);
+            fold.word(digest(&said.rests_on).fold.short());
+        }
+        self.knowledge.fold(fold);
+    }
+
+    /// Without a crash nothing is lost yet: what is not durable now may be in a moment.
+    fn broken(&mut self) -> Option<&'static str> {
+        let lost = |(txn, said): (&TxnId, &Txn)| self.loss(*txn, said).is_some();
+        (self.weather.is_disturbed() && self.txns.iter().any(lost)).then_some(DURABILITY)
+    }
 }
 
 // The judge.
@@ -150,6 +181,7 @@ impl Durability {
         Self {
             catalog: Arc::clone(catalog),
             knowledge: Knowledge::default(),
+            weather: Weather::default(),
             txns: Table::new(),
             concerned: NodeSet::EMPTY,
             boots: 0,

@@ -15,6 +15,7 @@
 use super::{Finish, Judgement, Verdict, Witness};
 use crate::{
     base::{
+        digest::Fold,
         ids::{NodeId, TxnId},
         table::Table,
     },
@@ -95,6 +96,22 @@ impl Knowledge {
         let living = self.nodes.iter().filter(|(_, mind)| !mind.down);
         living
             .flat_map(|(node, mind)| mind.txns.iter().map(move |(&txn, known)| (node, txn, known)))
+    }
+
+    /// Folds in who is down and what each node that is up knows; of one that is down, its boot will
+    /// tell.
+    pub(super) fn fold(&self, fold: &mut Fold) {
+        let down = self.nodes.iter().filter(|(_, mind)| mind.down);
+        down.for_each(|(node, _)| fold.word(1 << 16 | u64::from(node.0)));
+        for (node, txn, known) in self.of_the_living() {
+            let decided = match known.decided {
+                None => 0,
+                Some(Decision::Commit) => 1,
+                Some(Decision::Abort) => 2,
+            };
+            let flags = decided << 1 | u64::from(known.yes.is_some());
+            fold.word(u64::from(txn.0) << 32 | u64::from(node.0) << 4 | flags);
+        }
     }
 
     /// Is the node down?
@@ -195,6 +212,12 @@ pub(super) fn judge(
         None => Verdict::Holds,
     };
     Judgement { property, verdict, exercised, note }
+}
+
+/// The first property that is violated.
+pub(super) fn violated(judgements: &[Judgement]) -> Option<&'static str> {
+    let broken = judgements.iter().find(|one| matches!(one.verdict, Verdict::Violated(_)));
+    broken.map(|judgement| judgement.property)
 }
 
 /// As [`judge`], for what must happen *in the end*: not exercised while faults may still act,

@@ -10,6 +10,10 @@
 //! witness cites events of the run, and a second function, written apart from the judge, checks
 //! the citation against the signals alone. Two values were rejected: they force a limit to lie.
 //!
+//! Where every order is explored, a checker is an automaton: it is forked at each branch, folded
+//! into the key of a state, and asked whether something is broken by now. Liveness and whatever a
+//! clock decides cannot be asked there.
+//!
 //! Adding a checker: one file, one line in [`all`].
 
 // Commit protocols.
@@ -31,6 +35,7 @@ mod knowledge;
 mod litmus;
 
 use crate::base::{
+    digest::Fold,
     ids::{EventId, NodeId},
     text::{decode::Named, diagnostic::Diagnostic},
     time::Time,
@@ -58,6 +63,26 @@ pub trait Checker: Send {
     /// # Errors
     /// What in the witness does not stand in the signals.
     fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String>;
+
+    /// The properties that a part of a run can break, whatever comes after and however long it
+    /// takes. Only these can be judged where every order is explored; by default there are none.
+    fn explorable(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// A copy that goes another way from here; `None` where nothing of it is explorable.
+    fn fork(&self) -> Option<Box<dyn Checker>> {
+        None
+    }
+
+    /// Folds in what decides later verdicts on its explorable properties: no event numbers, no
+    /// times, nothing that only counts. Two checkers that fold alike must judge alike for ever.
+    fn fold(&self, _: &mut Fold) {}
+
+    /// The first explorable property that would be violated if the run ended here.
+    fn broken(&mut self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What is known when a run is over, besides its signals.

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · sweep · merge · check · list · explain · new · completions ──▶ exit code
+//!   main_with(registry) ── run · sweep · shrink · replay · check · list · new · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -9,6 +9,7 @@
 //! own. Results go to stdout and nothing else does, so that `--format json > file` is clean.
 //! Wall-clock times are never printed: equal runs print equal bytes.
 
+mod address;
 mod caught;
 mod check;
 mod completions;
@@ -17,7 +18,9 @@ mod files;
 mod list;
 mod merge;
 mod new;
+mod replay;
 mod run;
+mod shrink;
 mod sweep;
 
 // Exit codes, documented.
@@ -62,6 +65,10 @@ enum Command {
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
     Merge(merge::Arguments),
+    /// Reduce a failing run to the few things that it needs, and write them as a scenario.
+    Shrink(shrink::Arguments),
+    /// Run a run again: is it the same, to the last bit?
+    Replay(replay::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -98,6 +105,8 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::run(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
+        Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
+        Command::Replay(arguments) => replay::replay(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

@@ -16,6 +16,7 @@ use super::{
     network::{Endpoint, Lost},
     operations::{Answer, Ending, HistoryEntry},
     protocol::Protocol,
+    script::Carried,
     signal::What,
     trace::Kind,
 };
@@ -55,12 +56,13 @@ impl<P: Protocol> Core<P> {
         let Request { operation, target, again } = workload.next(&mut draw);
         let node = match target {
             Target::Node(node) => node,
+            Target::Named(place) => self.setup.targets[place],
             Target::Any => {
                 let serving = &self.catalog.serving;
                 serving[below(draw.word("node"), serving.len() as u64) as usize]
             }
         };
-        let op = OpId(self.history.len() as u32 + 1);
+        let op = workload.number(client, nth);
         let ends = (self.catalog.client_end(client), Endpoint::from(node));
         let event =
             self.note(Kind::Invoke, ends, 0, u64::from(op.0), || format!("{op} {operation:?}"));
@@ -80,15 +82,12 @@ impl<P: Protocol> Core<P> {
     }
 
     fn request(&mut self, op: OpId, node: NodeId, ends: (Endpoint, Endpoint)) {
-        let word = self.catalog.request_word;
-        let key = self.names.key(&self.draws, ends, word, u64::from(op.0));
-        let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
-        if fate.lost.is_none() {
-            let at = self.now + fate.latency;
-            self.put(at, Class::Delivery, Event::Request { op, node });
-        } else {
-            self.lose_for_client(op, ends, Lost::Dropped);
+        match self.client_travel(ends, Carried::Request, (op, self.cause)) {
+            Some(latency) => {
+                let at = self.now + latency;
+                self.put(at, Class::Delivery, Event::Request { op, node });
+            }
+            None => self.lose_for_client(op, ends, Lost::Dropped),
         }
     }
 
@@ -113,7 +112,7 @@ impl<P: Protocol> Core<P> {
 
     fn end(&mut self, op: OpId, ending: Ending) {
         let now = self.now;
-        let entry = &mut self.history[op.0 as usize - 1];
+        let entry = self.history.get_mut(op).expect("what ends was invoked");
         entry.ending = Some((now, ending));
         let entry = *entry;
         let operations = &mut self.counters.operations;
@@ -154,7 +153,7 @@ impl<P: Protocol> Core<P> {
 
     /// The history of an operation that was invoked.
     pub(super) fn entry(&self, op: OpId) -> &HistoryEntry {
-        &self.history[op.0 as usize - 1]
+        self.history.get(op).expect("what is under way was invoked")
     }
 
     /// How long the next handler of a node takes.

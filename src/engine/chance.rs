@@ -30,7 +30,7 @@ const EFFECTS_MAX: u32 = 32;
 
 impl<P: Protocol> Core<P> {
     /// Rules that strike at forces; a force is named by the record that asks for it.
-    pub(super) fn each_force(&mut self, node: NodeId, record: u64) {
+    pub(super) fn each_force(&mut self, node: NodeId, record: (u64, u16)) {
         if self.setup.rules.is_empty() {
             return;
         }
@@ -41,7 +41,7 @@ impl<P: Protocol> Core<P> {
                 continue;
             }
             let name = self.names.endpoints[usize::from(node.0)];
-            let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, record, 0]);
+            let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, record.0, 0]);
             if self.happens(rule, *chance, key) {
                 self.strike(rule as u16, Some(node), &mut Twist::default());
             }
@@ -71,7 +71,7 @@ impl<P: Protocol> Core<P> {
     }
 
     fn doom_handler(&mut self, rule: u16, node: NodeId, what: &What, effects_left: u32) {
-        let What::Crash { down, disk, .. } = what else { return };
+        let What::Crash { down, disk, keeps, .. } = what else { return };
         if self.exceeds_budget(rule, what, Some(node)) {
             self.rules[usize::from(rule)].counts.refused += 1;
             return;
@@ -80,7 +80,16 @@ impl<P: Protocol> Core<P> {
         let wipe = *disk == DiskFate::Wipe;
         // It fires when it falls between two effects: the handler may have fewer.
         let strike = self.rules[usize::from(rule)].strike;
-        let doom = Doom { rule, effects_left, at_end: false, strike, down, wipe };
+        let doom = Doom {
+            rule,
+            effects_left,
+            at_end: false,
+            keeps: *keeps,
+            strike,
+            handler: Some((self.cause, effects_left)),
+            down,
+            wipe,
+        };
         self.cell(node).doom = Some(doom);
     }
 

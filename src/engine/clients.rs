@@ -15,7 +15,7 @@
 use super::operations::Operation;
 use crate::base::{
     draws::{Draws, Key, Purpose, below, name_word},
-    ids::{ClientId, NodeId},
+    ids::{ClientId, NodeId, OpId},
     time::Duration,
 };
 use std::fmt::Debug;
@@ -24,6 +24,18 @@ use std::fmt::Debug;
 pub trait Workload: Debug + Send + Sync {
     /// How many clients there are.
     fn clients(&self) -> u16;
+
+    /// The number of a client's operation `nth` (from 0). It names the operation's draws and its
+    /// transaction, so it may not depend on what other clients have done by then.
+    fn number(&self, client: ClientId, nth: u64) -> OpId {
+        let number = nth * u64::from(self.clients()) + u64::from(client.0) + 1;
+        OpId(u32::try_from(number).expect("a run asks for fewer operations than numbers"))
+    }
+
+    /// Nodes that it asks by name; the scenario that it stands in says whether they exist.
+    fn named(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// From when on nothing new is asked; `None` for the end of the run.
     fn until(&self) -> Option<Duration> {
@@ -70,6 +82,8 @@ pub enum Target {
     Any,
     /// This one.
     Node(NodeId),
+    /// The one at this place among the names of [`Workload::named`].
+    Named(usize),
 }
 
 /// When a client asks again.

@@ -50,6 +50,16 @@ impl Clock {
         }
     }
 
+    /// A clock that is wrong by this much.
+    pub(super) fn fixed((offset, drift): (Offset, PartsPerMillion)) -> Self {
+        Self { offset: offset.as_nanos(), drift, jumped_by: None }
+    }
+
+    /// How wrong it is: offset and drift.
+    pub(super) fn wrong_by(&self) -> (Offset, PartsPerMillion) {
+        (Offset::from_nanos(self.offset), self.drift)
+    }
+
     /// What it shows at an instant of true time.
     pub(super) fn read(&self, now: Time) -> Time {
         let drifted = self.drift.scale(now.saturating_since(Time::ZERO));

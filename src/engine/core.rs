@@ -17,15 +17,17 @@
 //! one cell at a time would turn into a dozen parameters.
 
 use super::{
+    aside::AsideOf,
     clock::Clock,
     counters::Counters,
     facts::Facts,
     faults::{RuleState, Watched},
     log::Log,
     network::{Endpoint, LinkNames, Lost, Network},
-    operations::{Answer, HistoryEntry},
+    operations::{Answer, History},
     protocol::Protocol,
     runner::Catalog,
+    script::{Awaited, Decision, SpanName},
     setup::{Service, Setup, Ties},
     signal::{Signal, What},
     trace::{Entry, Kind, Recording, Trace},
@@ -129,10 +131,23 @@ pub(super) struct Doom {
     pub(super) rule: u16,
     pub(super) effects_left: u32,
     pub(super) at_end: bool,
+    /// How many unsynced records survive; drawn where it is left open.
+    pub(super) keeps: Option<u32>,
     /// What the draws about it are named by.
     pub(super) strike: u64,
+    /// The handler that it was drawn for, and after how many effects, if for one.
+    pub(super) handler: Option<(EventId, u32)>,
     pub(super) down: Option<Duration>,
     pub(super) wipe: bool,
+}
+
+/// The next force fails, and the node stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failing {
+    pub(super) rule: u16,
+    pub(super) strike: u64,
+    pub(super) down: Option<Duration>,
+    pub(super) keeps: Option<u32>,
 }
 
 /// The node is down.
@@ -153,8 +168,10 @@ pub(super) struct Cell<M, R, T> {
     pub(super) pauses: u32,
     pub(super) spells: u32,
     pub(super) flushing: bool,
-    /// The digest of the record that last asked for a force.
-    pub(super) asked_for: u64,
+    /// The digest and the label of the record that last asked for a force.
+    pub(super) asked_for: (u64, u16),
+    /// The event at which it did.
+    pub(super) asked_at: EventId,
     pub(super) booted: bool,
     pub(super) clock: Clock,
     pub(super) log: Log<R>,
@@ -175,7 +192,7 @@ pub(super) struct Cell<M, R, T> {
     /// A gray failure: what each handler takes, and the rule.
     pub(super) slowed: Option<(Duration, u16)>,
     pub(super) stalled: Option<(Time, u16)>,
-    pub(super) failing: Option<(u16, Option<Duration>)>,
+    pub(super) failing: Option<Failing>,
 }
 
 impl<M, R, T> Cell<M, R, T> {
@@ -186,7 +203,8 @@ impl<M, R, T> Cell<M, R, T> {
             pauses: 0,
             spells: 0,
             flushing: false,
-            asked_for: 0,
+            asked_for: (0, 0),
+            asked_at: EventId(0),
             booted: false,
             clock: Clock::default(),
             log: Log::new(),
@@ -253,12 +271,16 @@ pub(super) struct Core<P: Protocol> {
     pub(super) next_disturbance: u32,
     pub(super) healed: bool,
     pub(super) wiped: u16,
-    pub(super) history: Vec<HistoryEntry>,
+    pub(super) history: History,
     pub(super) asked: Vec<u64>,
     pub(super) counters: Counters,
     pub(super) trace: Trace,
     pub(super) signals: Vec<Signal>,
+    /// What chance decided, when somebody records.
+    pub(super) ledger: Vec<Decision>,
     facts: Facts,
+    /// What is set aside where time does not decide, or where somebody compares; mostly nothing.
+    pub(super) aside: Option<Box<AsideOf<P>>>,
     /// The event that is being handled: the cause of what it brings about.
     pub(super) cause: EventId,
     /// When something last counted: a record stated a fact, or an operation ended.
@@ -297,7 +319,7 @@ impl<P: Protocol> Core<P> {
             next_disturbance: 0,
             healed: false,
             wiped: 0,
-            history: Vec::new(),
+            history: History::default(),
             asked: vec![0; clients],
             counters: Counters::new(
                 catalog.roles.len(),
@@ -307,12 +329,20 @@ impl<P: Protocol> Core<P> {
             ),
             trace: Trace::default(),
             signals: Vec::new(),
+            ledger: Vec::new(),
             facts: Facts::default(),
+            aside: None,
             cause: EventId(0),
             progress_at: Time::ZERO,
             setup,
             catalog,
         }
+    }
+
+    /// Whether a decision may be scripted, or is to be written down.
+    #[inline]
+    pub(super) fn spans_matter(&self) -> bool {
+        self.setup.script.has_spans() || self.trace.records()
     }
 
     /// Starts over with a seed. Keeps all memory.
@@ -333,9 +363,17 @@ impl<P: Protocol> Core<P> {
         self.counters.reset();
         self.trace.reset(seed, recording);
         self.signals.clear();
+        self.ledger.clear();
         (self.cause, self.progress_at) = (EventId(0), Time::ZERO);
         for (node, cell) in self.cells.iter_mut().enumerate() {
-            cell.reset(Clock::draw(self.setup.clocks, &self.draws, self.names.endpoints[node]));
+            let drawn = Clock::draw(self.setup.clocks, &self.draws, self.names.endpoints[node]);
+            let node = NodeId(node as u16);
+            let clock = self.setup.script.clock(node).map_or(drawn, Clock::fixed);
+            if recording == Recording::Full {
+                let (offset, drift) = clock.wrong_by();
+                self.ledger.push(Decision::Clock(node, offset, drift));
+            }
+            cell.reset(clock);
         }
     }
 
@@ -440,6 +478,24 @@ impl<P: Protocol> Core<P> {
     #[inline]
     pub(super) fn attempt(&mut self, key: Key) -> u32 {
         self.attempts.next(key)
+    }
+
+    /// How long a node waits: what the script says of it, or what was drawn. Out of the way where
+    /// nobody records and nothing is scripted.
+    #[cold]
+    pub(super) fn awaited(&mut self, node: NodeId, awaited: Awaited, drawn: Duration) -> Duration {
+        let what = match awaited {
+            Awaited::Force(label) => u64::from(label) << 1,
+            Awaited::Timer(label) => u64::from(label) << 1 | 1,
+        };
+        let end = self.names.endpoints[usize::from(node.0)];
+        let key = self.draws.key(Purpose::Node, [end, name_word("awaited"), what, 1]);
+        let name = SpanName { node, awaited, nth: self.attempt(key) + 1 };
+        let span = self.setup.script.span(name).unwrap_or(drawn);
+        if self.trace.records() {
+            self.ledger.push(Decision::Span(name, span));
+        }
+        span
     }
 
     /// Notes an event whose text is made only when somebody records.

@@ -25,6 +25,7 @@ use super::{
     effects::After,
     operations::Answer,
     protocol::{Logged, Protocol, Step},
+    script::{ChoiceName, Decision},
 };
 use crate::base::{
     draws::{Purpose, below, name_word},
@@ -107,6 +108,9 @@ impl<'a, P: Protocol> Ctx<'a, P> {
 
     /// The node's own wall clock: skewed, drifting, sometimes set back.
     pub fn now(&mut self) -> Time {
+        if self.core.aside.is_some() {
+            self.core.note_clock_read();
+        }
         self.core.read_clock(self.me)
     }
 
@@ -242,7 +246,12 @@ impl<'a, P: Protocol> Ctx<'a, P> {
 
     /// Tosses a coin of this node's, named by a label and a topic.
     pub fn chance(&mut self, label: &str, topic: impl Into<Topic>, chance: Probability) -> bool {
-        chance.happens(self.drawn(label, topic.into()))
+        let sure = matches!(chance, Probability::NEVER | Probability::ALWAYS);
+        match self.branch(if sure { 1 } else { 2 }) {
+            Some(0) => chance.happens(0),
+            Some(_) => false,
+            None => self.drawn(label, topic.into(), |word| u64::from(chance.happens(word))) != 0,
+        }
     }
 
     /// Chooses a number from 0 to `bound − 1` (at most 16 of them, so that all can be explored),
@@ -252,13 +261,28 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     /// When `bound` is 0 or above 16.
     pub fn choose(&mut self, label: &str, topic: impl Into<Topic>, bound: u64) -> u64 {
         assert!((1..=16).contains(&bound), "a choice has 1 to 16 possibilities");
-        below(self.drawn(label, topic.into()), bound)
+        match self.branch(bound) {
+            Some(chosen) => chosen,
+            None => self.drawn(label, topic.into(), |word| below(word, bound)).min(bound - 1),
+        }
     }
 
-    fn drawn(&mut self, label: &str, topic: Topic) -> u64 {
+    /// Where every possibility is explored: the one whose turn it is.
+    fn branch(&mut self, bound: u64) -> Option<u64> {
+        if self.core.aside.is_some() { self.core.choose(bound) } else { None }
+    }
+
+    fn drawn(&mut self, label: &str, topic: Topic, choose: impl Fn(u64) -> u64) -> u64 {
         let name = self.core.names.endpoints[usize::from(self.me.0)];
         let key = self.core.draws.key(Purpose::Node, [name, name_word(label), topic.0, 0]);
-        key.word(self.core.attempt(key), 0)
+        let attempt = self.core.attempt(key);
+        let drawn = choose(key.word(attempt, 0));
+        let name = ChoiceName::new(self.me, label, topic, attempt + 1);
+        let chosen = self.core.setup.script.choice(name).unwrap_or(drawn);
+        if self.core.trace.records() {
+            self.core.ledger.push(Decision::Choice(name, label.to_owned(), chosen));
+        }
+        chosen
     }
 
     /// Whether the next effect acts at once. Counts down to a crash between two effects.

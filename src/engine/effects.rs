@@ -15,15 +15,16 @@ use super::{
     faults::Watch,
     inject::{Moment, Place, Twist},
     log::Writing,
-    network::{Endpoint, Lost, Order},
+    network::{Endpoint, Fate, Lost, Order},
     operations::Answer,
     protocol::Protocol,
+    script::{Awaited, Carried, Decision, MessageName, Otherwise, Travel, about},
     trace::Kind,
 };
 use crate::base::{
     digest::digest,
-    draws::{Purpose, below, name_word},
-    ids::{Lsn, NodeId, OpId, Topic},
+    draws::{Key, Purpose, below, name_word},
+    ids::{EventId, Lsn, NodeId, OpId, Topic},
     queue::Class,
     time::{Duration, Time},
 };
@@ -49,6 +50,9 @@ impl<P: Protocol> Core<P> {
         if from == to {
             let role = self.role(from);
             self.counters.message(role, label).local += 1;
+            if self.aside.is_some() && self.leave_local(&envelope) {
+                return After::GoesOn;
+            }
             self.put(self.now, Class::Delivery, Event::Deliver(envelope));
             return After::GoesOn;
         }
@@ -75,26 +79,111 @@ impl<P: Protocol> Core<P> {
             format!("{:?}", envelope.message)
         });
         self.counters.message(role, envelope.label).sent += 1;
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
-        if let Some(why) = twist.lost.or(fate.lost) {
-            let handled = std::mem::replace(&mut self.cause, sent);
-            self.lose(&envelope, why);
-            self.cause = handled;
+        if self.aside.is_some() && self.leave_message(&envelope) {
             return;
         }
+        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.sky.hold(ends, self.now, fate);
+        if self.setup.script.has_messages() || self.trace.records() {
+            return self.launch_by_name(envelope, sent, (topic, key, attempt), (fate, twist));
+        }
+        if let Some(why) = twist.lost.or(fate.lost) {
+            return self.lose_under_way(&envelope, sent, why);
+        }
         for latency in fate.copy.into_iter().chain(fate.replay) {
-            self.counters.message(role, envelope.label).copied += 1;
-            let at = self.arrival(ends, latency);
-            self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
+            self.fly_copy(&envelope, sent, latency);
         }
         for copy in 0..u32::from(twist.copies) {
-            self.counters.message(role, envelope.label).copied += 1;
-            let latency = self.network.fate(ends.0, ends.1, key, attempt + copy + 1).latency;
-            let at = self.arrival(ends, latency);
-            self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
+            let latency = self.network.copy_latency(ends.0, ends.1, key, (attempt, copy));
+            self.fly_copy(&envelope, sent, latency);
         }
         let at = self.arrival(ends, fate.latency + twist.delay);
         self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
+    }
+
+    /// The same where a script may know better, or somebody writes down what becomes of messages.
+    #[cold]
+    fn launch_by_name(
+        &mut self,
+        envelope: Envelope<P::Message>,
+        sent: EventId,
+        (topic, key, attempt): (Topic, Key, u32),
+        (fate, twist): (Fate, &Twist),
+    ) {
+        let ends = (Endpoint::from(envelope.from), Endpoint::from(envelope.to));
+        let carried = Carried::Message(envelope.label);
+        let name = MessageName { from: ends.0, to: ends.1, carried, topic, nth: attempt + 1 };
+        let copies = (0..u32::from(twist.copies))
+            .map(|copy| self.network.copy_latency(ends.0, ends.1, key, (attempt, copy)));
+        let (lost, travel) = match self.setup.script.message(name) {
+            Some(scripted) => (Some(Lost::Dropped), scripted.clone()),
+            None if twist.lost.or(fate.lost).is_some() => (twist.lost.or(fate.lost), Travel::Lost),
+            None => {
+                let whole = fate.copy.into_iter().chain(fate.replay).chain(copies);
+                (None, Travel::Takes(whole.chain([fate.latency + twist.delay]).collect()))
+            }
+        };
+        match &travel {
+            Travel::Lost => {
+                let why = lost.expect("what is lost is lost for a reason");
+                self.lose_under_way(&envelope, sent, why);
+            }
+            Travel::Takes(spans) => {
+                let (last, copies) = spans.split_last().expect("what travels arrives once or more");
+                copies.iter().for_each(|&span| self.fly_copy(&envelope, sent, span));
+                let at = self.arrival(ends, *last);
+                self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
+            }
+        }
+        if self.trace.records() {
+            self.ledger.push(Decision::Message(sent, name, travel));
+        }
+    }
+
+    fn fly_copy(&mut self, envelope: &Envelope<P::Message>, sent: EventId, latency: Duration) {
+        let role = self.role(envelope.from);
+        self.counters.message(role, envelope.label).copied += 1;
+        let at = self.arrival((envelope.from.into(), envelope.to.into()), latency);
+        self.put_caused(at, Class::Delivery, Event::Deliver(envelope.clone()), sent);
+    }
+
+    /// A message is lost as it leaves: its sending is the cause.
+    fn lose_under_way(&mut self, envelope: &Envelope<P::Message>, sent: EventId, why: Lost) {
+        let handled = std::mem::replace(&mut self.cause, sent);
+        self.lose(envelope, why);
+        self.cause = handled;
+    }
+
+    /// What becomes of a request or an answer, by its name.
+    pub(super) fn client_travel(
+        &mut self,
+        ends: (Endpoint, Endpoint),
+        carried: Carried,
+        (op, sent): (OpId, EventId),
+    ) -> Option<Duration> {
+        let word = match carried {
+            Carried::Reply => self.catalog.reply_word,
+            Carried::Request | Carried::Message(_) => self.catalog.request_word,
+        };
+        let key = self.names.key(&self.draws, ends, word, u64::from(op.0));
+        let attempt = self.attempt(key);
+        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let drawn = fate.lost.is_none().then_some(fate.latency);
+        if !self.setup.script.has_messages() && !self.trace.records() {
+            return drawn;
+        }
+        let name =
+            MessageName { from: ends.0, to: ends.1, carried, topic: about(op), nth: attempt + 1 };
+        let travels = match self.setup.script.message(name) {
+            Some(Travel::Lost) => None,
+            Some(Travel::Takes(spans)) => spans.last().copied(),
+            None => drawn,
+        };
+        if self.trace.records() {
+            let travel = travels.map_or(Travel::Lost, |span| Travel::Takes(vec![span]));
+            self.ledger.push(Decision::Message(sent, name, travel));
+        }
+        travels
     }
 
     /// When a message with this latency arrives.
@@ -104,7 +193,7 @@ impl<P: Protocol> Core<P> {
             latency = latency * u64::from(factor);
             self.effect_of(rule);
         }
-        let at = self.network.sky.free(NodeId(from.0), NodeId(to.0), self.now + latency);
+        let at = self.now + latency;
         match self.network.order(from, to) {
             Order::Independent => at,
             Order::Fifo => self.network.in_order(from, to, at),
@@ -130,8 +219,9 @@ impl<P: Protocol> Core<P> {
         let event = self
             .note(Kind::Force, (end, end), label, digest.fold.short(), || format!("{record:?}"));
         let upto = self.cell(node).log.append(record, Writing::Forced, event);
-        self.cell(node).asked_for = digest.fold.short();
-        self.flush(node, digest.fold.short());
+        let record = (digest.fold.short(), label);
+        (self.cell(node).asked_for, self.cell(node).asked_at) = (record, event);
+        self.flush(node, record);
         After::Waits(upto, label)
     }
 
@@ -183,16 +273,23 @@ impl<P: Protocol> Core<P> {
 
     /// Asks the disk to make the log durable, unless it is at it already. The record that asks
     /// names the draws, so that a force more or less moves no other.
-    fn flush(&mut self, node: NodeId, record: u64) {
+    fn flush(&mut self, node: NodeId, record: (u64, u16)) {
         if self.cell(node).flushing {
             return; // The next flush takes all that wait.
         }
         self.counters.flushes += 1;
         self.each_force(node, record);
+        if self.aside.is_some() && self.leave_force(node) {
+            return;
+        }
         let name = self.names.endpoints[usize::from(node.0)];
-        let key = self.draws.key(Purpose::Disk, [name, 0, record, 0]);
+        let key = self.draws.key(Purpose::Disk, [name, 0, record.0, 0]);
         let attempt = self.attempt(key);
-        let at = self.now + self.setup.force.sample(key.word(attempt, 0));
+        let mut takes = self.setup.force.sample(key.word(attempt, 0));
+        if self.spans_matter() {
+            takes = self.awaited(node, Awaited::Force(record.1), takes);
+        }
+        let at = self.now + takes;
         let cell = self.cell(node);
         cell.flushing = true;
         let (incarnation, upto) = (cell.incarnation, cell.log.end());
@@ -201,8 +298,8 @@ impl<P: Protocol> Core<P> {
 
     /// A force has reached the disk: what waited for it goes on.
     pub(super) fn durable(&mut self, node: NodeId, upto: Lsn) {
-        if let Some((rule, down)) = self.cell(node).failing.take() {
-            return self.fail_force(node, rule, down);
+        if let Some(failing) = self.cell(node).failing.take() {
+            return self.fail_force(node, failing);
         }
         let cell = self.cell(node);
         cell.log.harden(upto);
@@ -329,9 +426,12 @@ impl<P: Protocol> Core<P> {
     #[inline]
     pub(super) fn set_timer(&mut self, node: NodeId, delay: Delay, timer: P::Timer) {
         self.cancel_timer(node, &timer);
+        if self.aside.is_some() && self.leave_timer(node, delay, &timer) {
+            return;
+        }
         let own = match delay {
             Delay::Exactly(span) => span,
-            Delay::Between(least, most) => self.jitter(node, least, most, &timer),
+            Delay::Between(least, most) => self.jitter(node, (least, most), &timer),
         };
         let at = self.now + self.cell(node).clock.true_span(own);
         let slot = self.put(at, Class::Timer, Event::Timer { node, timer: timer.clone() });
@@ -342,20 +442,30 @@ impl<P: Protocol> Core<P> {
     fn jitter(
         &mut self,
         node: NodeId,
-        least: Duration,
-        most: Duration,
+        (least, most): (Duration, Duration),
         timer: &P::Timer,
     ) -> Duration {
         let name = self.names.endpoints[usize::from(node.0)];
-        let what = digest(timer).fold.short();
-        let key = self.draws.key(Purpose::Node, [name, name_word("timer"), what, 0]);
+        let what = digest(timer);
+        let key = self.draws.key(Purpose::Node, [name, name_word("timer"), what.fold.short(), 0]);
         let word = key.word(self.attempt(key), 0);
         let width = (most - least).as_nanos().saturating_add(1);
-        least + Duration::from_nanos(below(word, width))
+        let drawn = match self.setup.script.otherwise {
+            Otherwise::Drawn => least + Duration::from_nanos(below(word, width)),
+            Otherwise::Calm => least,
+        };
+        if !self.spans_matter() {
+            return drawn;
+        }
+        let label = self.catalog.timers.index(&what);
+        self.awaited(node, Awaited::Timer(label), drawn)
     }
 
     #[inline]
     pub(super) fn cancel_timer(&mut self, node: NodeId, timer: &P::Timer) {
+        if self.aside.is_some() {
+            self.disarm(timer);
+        }
         let timers = &mut self.cell(node).timers;
         if let Some(place) = timers.iter().position(|(set, _)| set == timer)
             && let (_, Some(slot)) = timers.swap_remove(place)
@@ -366,20 +476,21 @@ impl<P: Protocol> Core<P> {
 
     /// Answers a client over its own link.
     pub(super) fn reply(&mut self, node: NodeId, op: OpId, answer: Answer) {
-        let Some(entry) = self.history.get((op.0 as usize).wrapping_sub(1)) else {
+        let Some(entry) = self.history.get(op) else {
             return; // A protocol may answer what nobody asked; nobody listens.
         };
         let client = self.catalog.client_end(entry.client);
         let ends = (Endpoint::from(node), client);
         let sent = self.note(Kind::Reply, ends, 0, u64::from(op.0), || format!("{op} {answer:?}"));
-        let key = self.names.key(&self.draws, ends, self.catalog.reply_word, u64::from(op.0));
-        let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
-        if fate.lost.is_none() {
-            let at = self.now + fate.latency;
-            self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
-        } else {
-            self.lose_for_client(op, ends, Lost::Dropped);
+        if self.aside.is_some() && self.leave_answer(op, answer) {
+            return;
+        }
+        match self.client_travel(ends, Carried::Reply, (op, sent)) {
+            Some(latency) => {
+                let at = self.now + latency;
+                self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
+            }
+            None => self.lose_for_client(op, ends, Lost::Dropped),
         }
     }
 

@@ -77,12 +77,15 @@ pub enum When {
     Before(Pattern, u32),
     /// Just after it.
     After(Pattern, u32),
+    /// In the handler of the `nth` event that matches, after so many of its effects: a crash falls
+    /// there. A handler with fewer effects is cut at its end.
+    Inside(Pattern, u32, u32),
 }
 
 impl When {
     /// Whether chance decides when: such rules are held to the budget.
     pub fn is_random(&self) -> bool {
-        !matches!(self, Self::At(_) | Self::Before(..) | Self::After(..))
+        !matches!(self, Self::At(_) | Self::Before(..) | Self::After(..) | Self::Inside(..))
     }
 }
 
@@ -101,10 +104,12 @@ pub enum Watch {
     Timer,
     /// A node has replayed its log and runs its boot handler.
     Boot,
+    /// What a client asks is handled.
+    Request,
 }
 
 /// How many kinds of watched events there are.
-pub(super) const WATCHES: usize = 6;
+pub(super) const WATCHES: usize = 7;
 
 /// Which events a trigger waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +145,7 @@ pub enum Span {
 }
 
 /// Where a crash may fall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum CutAt {
     /// At once, or inside the node's next handler, between two of its effects.
@@ -148,10 +153,12 @@ pub enum CutAt {
     Anywhere,
     /// Only between two handlers.
     Boundary,
+    /// Inside the node's next handler, after so many of its effects, or at its end.
+    Effects(u32),
 }
 
 /// What a crash does to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum DiskFate {
     /// The log survives, with a prefix of its unsynced tail.
@@ -174,6 +181,8 @@ pub enum What {
         cut: CutAt,
         /// What becomes of the log.
         disk: DiskFate,
+        /// How many unsynced records survive; drawn where it is left open.
+        keeps: Option<u32>,
     },
     /// A node handles nothing for a while; its clock goes on, and events queue.
     Pause {
@@ -204,6 +213,8 @@ pub enum What {
         node: Victim,
         /// For how long it is down then.
         down: Span,
+        /// How many unsynced records survive; drawn where it is left open.
+        keeps: Option<u32>,
     },
     /// No message crosses between groups of endpoints.
     Cut {
@@ -243,6 +254,11 @@ pub enum What {
 }
 
 impl What {
+    /// Whether it is done to the message at hand.
+    pub fn is_about_a_message(&self) -> bool {
+        matches!(self, Self::Lose | Self::Delay(_) | Self::Duplicate(_))
+    }
+
     /// The name of its class: what a swarm turns on and off, and what is counted together.
     pub fn class(&self) -> &'static str {
         match self {
@@ -331,7 +347,7 @@ impl Watched {
         let mut masks = [0; WATCHES];
         for rule in rules {
             match &rule.when {
-                When::Before(pattern, _) | When::After(pattern, _) => {
+                When::Before(pattern, _) | When::After(pattern, _) | When::Inside(pattern, ..) => {
                     masks[pattern.watch as usize] |= pattern.label.map_or(u64::MAX, bit);
                 }
                 When::EachMessage { pattern, .. } => {

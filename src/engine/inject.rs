@@ -14,11 +14,12 @@
 //! Everything here is cold: an event that no rule watches pays one load and one test.
 
 use super::{
-    core::{Core, DOWN, Doom, Event, PAUSED},
+    core::{Core, DOWN, Doom, Event, Failing, PAUSED},
     effects::After,
     faults::{CutAt, DiskFate, Pattern, RuleState, Span, Victim, Watch, What, When},
     network::{Cut, Endpoint, Lost, Slowness},
     protocol::Protocol,
+    script::{Decision, Otherwise},
     signal,
     trace::Kind,
 };
@@ -79,6 +80,13 @@ impl<P: Protocol> Core<P> {
         let setup = Arc::clone(&self.setup);
         let mut after = After::GoesOn;
         for (rule, definition) in setup.rules.iter().enumerate() {
+            if let When::Inside(pattern, nth, effects) = &definition.when {
+                let here = moment == Moment::Before && matches(pattern, place);
+                if here && self.is_nth(rule, *nth) {
+                    self.strike_inside(rule as u16, place.node, *effects);
+                }
+                continue;
+            }
             let strikes = match &definition.when {
                 When::Before(pattern, nth) if moment == Moment::Before => {
                     matches(pattern, place) && self.is_nth(rule, *nth)
@@ -184,9 +192,40 @@ impl<P: Protocol> Core<P> {
             self.note(Kind::Refuse, nowhere, rule, 0, || definition.id.clone());
             return After::GoesOn;
         }
+        if self.trace.records() {
+            self.write_down(rule, definition, actor);
+        }
         let after = self.inflict(rule, &definition.what, actor, twist);
         self.rules[usize::from(rule)].counts.fired += 1;
         after
+    }
+
+    /// A crash that falls after some effects of the handler about to run, or at its end.
+    fn strike_inside(&mut self, rule: u16, node: NodeId, effects_left: u32) {
+        let setup = Arc::clone(&self.setup);
+        let definition = &setup.rules[usize::from(rule)];
+        let What::Crash { down, disk, keeps, .. } = &definition.what else {
+            unreachable!("only crashes fall inside handlers")
+        };
+        self.number_strike(rule);
+        if self.trace.records() {
+            self.write_down(rule, definition, Some(node));
+        }
+        self.rules[usize::from(rule)].counts.fired += 1;
+        let down = self.span(rule, down);
+        let strike = self.rules[usize::from(rule)].strike;
+        let wipe = *disk == DiskFate::Wipe;
+        let doom = Doom {
+            rule,
+            effects_left,
+            at_end: true,
+            keeps: *keeps,
+            strike,
+            handler: None,
+            down,
+            wipe,
+        };
+        self.cell(node).doom = Some(doom);
     }
 
     fn inflict(
@@ -197,13 +236,15 @@ impl<P: Protocol> Core<P> {
         twist: &mut Twist,
     ) -> After {
         match what {
-            What::Crash { node, down, cut, disk } => {
+            What::Crash { node, down, cut, disk, keeps } => {
                 let down = self.span(rule, down);
                 let doom = Doom {
                     rule,
                     effects_left: 0,
                     at_end: true,
+                    keeps: *keeps,
                     strike: self.rules[usize::from(rule)].strike,
+                    handler: None,
                     down,
                     wipe: *disk == DiskFate::Wipe,
                 };
@@ -219,10 +260,11 @@ impl<P: Protocol> Core<P> {
                 self.cell(node).stalled = Some((until, rule));
                 self.disturb(node, rule);
             }
-            What::FailForce { node, down } => {
+            What::FailForce { node, down, keeps } => {
                 let node = self.victim(rule, node, actor);
-                let down = self.span(rule, down);
-                self.cell(node).failing = Some((rule, down));
+                let (down, keeps) = (self.span(rule, down), *keeps);
+                let strike = self.rules[usize::from(rule)].strike;
+                self.cell(node).failing = Some(Failing { rule, strike, down, keeps });
                 self.disturb(node, rule);
             }
             What::Cut { groups, span, direction, held } => {
@@ -277,10 +319,8 @@ impl<P: Protocol> Core<P> {
             self.cell(node).doom = Some(doom);
             return After::Crashes;
         }
-        let word = self.draw(doom.rule, "cut");
-        if actor.is_none() && cut == CutAt::Anywhere && word >> 63 == 1 {
-            const EFFECTS_MAX: u64 = 6;
-            doom.effects_left = below(word << 1, EFFECTS_MAX) as u32;
+        if let Some(effects) = self.cut_after(doom.rule, actor, cut) {
+            doom.effects_left = effects;
             self.cell(node).doom = Some(doom);
             return After::GoesOn;
         }
@@ -288,11 +328,27 @@ impl<P: Protocol> Core<P> {
         After::GoesOn
     }
 
+    /// After how many effects of its next handler a node is to crash; `None` for at once.
+    pub(super) fn cut_after(&self, rule: u16, actor: Option<NodeId>, cut: CutAt) -> Option<u32> {
+        const EFFECTS_MAX: u64 = 6;
+        let word = self.draw(rule, "cut");
+        match cut {
+            CutAt::Effects(effects) => Some(effects),
+            CutAt::Anywhere if actor.is_none() && word >> 63 == 1 => {
+                Some(below(word << 1, EFFECTS_MAX) as u32)
+            }
+            CutAt::Anywhere | CutAt::Boundary => None,
+        }
+    }
+
     /// A node whose doom was written down dies now.
     pub(super) fn die(&mut self, node: NodeId) {
         let doom = self.cell(node).doom.take().expect("only a doomed node dies");
         self.counters.nodes.cut_handlers += 1;
         self.rules[usize::from(doom.rule)].counts.fired += u64::from(!doom.at_end);
+        if self.trace.records() {
+            self.write_down_cut(&doom, node);
+        }
         self.crash(node, doom);
     }
 
@@ -311,12 +367,22 @@ impl<P: Protocol> Core<P> {
         let rule = self.rules[usize::from(doom.rule)].word;
         let key = self.draws.key(Purpose::Disk, [name, 1, rule, doom.strike]);
         let forcing = !self.cell(node).parked.is_empty();
+        let calm = self.setup.script.otherwise == Otherwise::Calm;
         self.forget(node);
+        let keeps = if self.aside.is_some() { self.remainder(node) } else { None };
         let cell = self.cell(node);
-        let remains = cell.log.crash(key.word(0, 0));
+        let remains = match keeps.or(doom.keeps) {
+            Some(keeps) => cell.log.crash_keeping(keeps),
+            None if calm => cell.log.crash_keeping(0),
+            None => cell.log.crash(key.word(0, 0)),
+        };
         if doom.wipe {
             cell.log.clear();
             self.wiped += 1;
+        }
+        if self.trace.records() {
+            let (rule, strike, records) = (doom.rule, doom.strike, remains.kept);
+            self.ledger.push(Decision::Kept { rule, strike, records });
         }
         let counts = &mut self.counters.nodes;
         counts.crashes += 1;
@@ -361,9 +427,18 @@ impl<P: Protocol> Core<P> {
     }
 
     /// A force failed, and the node stops: what it believes about its log is no longer true.
-    pub(super) fn fail_force(&mut self, node: NodeId, rule: u16, down: Option<Duration>) {
-        let strike = self.rules[usize::from(rule)].strike;
-        let doom = Doom { rule, effects_left: 0, at_end: true, strike, down, wipe: false };
+    pub(super) fn fail_force(&mut self, node: NodeId, failing: Failing) {
+        let Failing { rule, strike, down, keeps } = failing;
+        let doom = Doom {
+            rule,
+            effects_left: 0,
+            at_end: true,
+            keeps,
+            strike,
+            handler: None,
+            down,
+            wipe: false,
+        };
         self.crash(node, doom);
     }
 

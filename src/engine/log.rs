@@ -70,6 +70,16 @@ impl<R> Log<R> {
         self.durable
     }
 
+    /// The position before the first record that is there.
+    pub(super) fn base(&self) -> Lsn {
+        self.base
+    }
+
+    /// Up to where records count.
+    pub(super) fn stated(&self) -> Lsn {
+        self.stated
+    }
+
     /// Adds a record at the end.
     pub(super) fn append(&mut self, record: R, writing: Writing, event: EventId) -> Lsn {
         self.entries.push(Entry { record, writing, event });
@@ -105,7 +115,13 @@ impl<R> Log<R> {
     /// The unsynced tail meets a crash: a prefix of it, chosen by the word, survives.
     pub(super) fn crash(&mut self, word: u64) -> Remains {
         let tail = self.end().0 - self.durable.0;
-        let kept = below(word, u64::from(tail) + 1) as u32;
+        self.crash_keeping(below(word, u64::from(tail) + 1) as u32)
+    }
+
+    /// The same with the length of the prefix that survives, or all there is.
+    pub(super) fn crash_keeping(&mut self, records: u32) -> Remains {
+        let tail = self.end().0 - self.durable.0;
+        let kept = records.min(tail);
         self.entries.truncate((self.durable.0 + kept - self.base.0) as usize);
         self.durable = self.end();
         self.stated = self.stated.min(self.end());

@@ -5,6 +5,8 @@
 //!   world ── the loop    core ── the data      identity ── its digest
 //!   effects · inject · chance · asking         what happens to the data
 //!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
+//!   untimed ── a second driver: one node, one event, every way it can go      aside ── for its sake
+//!   script ── decisions by name instead of by chance
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
 //!   bench ── one handler at a time, for unit tests
 //! ```
@@ -32,12 +34,14 @@ pub mod signal;
 // The loop in virtual time.
 pub mod world;
 
+mod aside;
 mod asking;
 mod chance;
 mod core;
 mod effects;
 mod identity;
 mod inject;
+mod ledger;
 mod log;
 
 // Links, cuts and the fate of messages.
@@ -52,6 +56,9 @@ pub mod faults;
 // Clients and workloads.
 pub mod clients;
 
+// Decisions that are written down instead of drawn.
+pub mod script;
+
 // All settings of a run, resolved.
 pub mod setup;
 
@@ -63,6 +70,9 @@ pub mod trace;
 
 // What it cost.
 pub mod counters;
+
+// The second driver: every order instead of one time.
+pub mod untimed;
 
 // The erased face of a protocol.
 pub mod runner;

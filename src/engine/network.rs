@@ -118,7 +118,7 @@ pub enum Direction {
 }
 
 /// What becomes of a message that arrives at a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Held {
     /// It is lost.
@@ -235,6 +235,21 @@ impl Network {
         let mut fate = Fate { lost, latency, copy, replay };
         self.belate(&mut fate, place, key, attempt);
         fate
+    }
+
+    /// How long a copy travels that a fault rule makes, counted from 0: drawn apart from the fates
+    /// of later attempts.
+    pub(super) fn copy_latency(
+        &self,
+        from: Endpoint,
+        to: Endpoint,
+        key: Key,
+        (attempt, copy): (u32, u32),
+    ) -> Duration {
+        const ATTEMPTS_MAX: u32 = 1 << 20;
+        let word = key.word(attempt + (copy + 1) * ATTEMPTS_MAX, 0);
+        let (link, place) = self.link(from, to);
+        self.latency(link, place, word)
     }
 
     /// Whether messages of a link keep their order.

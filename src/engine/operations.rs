@@ -99,6 +99,50 @@ impl From<Answer> for Ending {
     }
 }
 
+/// The history of a run: every operation in the order of its invocation, found by its number.
+///
+/// Numbers belong to clients, not to the order of invocation, so there may be gaps between them.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    entries: Vec<HistoryEntry>,
+    /// One more than the place of each operation in `entries`, by its number; 0 for none.
+    places: Vec<u32>,
+}
+
+impl History {
+    /// All operations, in the order of their invocation.
+    pub fn entries(&self) -> &[HistoryEntry] {
+        &self.entries
+    }
+
+    /// The operation of a number, if it was invoked.
+    pub fn get(&self, op: OpId) -> Option<&HistoryEntry> {
+        let place = *self.places.get(op.0 as usize)?;
+        self.entries.get((place as usize).wrapping_sub(1))
+    }
+
+    pub(super) fn get_mut(&mut self, op: OpId) -> Option<&mut HistoryEntry> {
+        let place = *self.places.get(op.0 as usize)?;
+        self.entries.get_mut((place as usize).wrapping_sub(1))
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.places.clear();
+    }
+
+    pub(super) fn push(&mut self, entry: HistoryEntry) {
+        let number = entry.op.0 as usize;
+        if self.places.len() <= number {
+            self.places.resize(number + 1, 0);
+        }
+        assert!(self.places[number] == 0, "a workload gives each operation a number of its own");
+        self.entries.push(entry);
+        self.places[number] = self.entries.len() as u32;
+    }
+}
+
 /// One line of the history: what a client asked, when, and how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {

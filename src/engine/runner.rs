@@ -18,6 +18,7 @@ use super::{
     protocol::{BadSetting, Protocol, Step, StepInfo, Tolerance},
     setup::Setup,
     trace::{Recording, Trace},
+    untimed::{Nodes, Untimed, UntimedOptions},
     world::{Judge, World},
 };
 use crate::base::{
@@ -72,6 +73,8 @@ pub trait Configured: Send + Sync {
     fn tolerance(&self) -> Tolerance;
     /// A simulation of it; to be reset before it is run.
     fn simulation(&self, setup: Arc<Setup>) -> Box<dyn Simulation>;
+    /// Its nodes without time, one event at a time.
+    fn untimed(&self, setup: &Setup, options: UntimedOptions) -> Box<dyn Untimed>;
 }
 
 /// One world, ready to run any seed.
@@ -90,6 +93,8 @@ pub trait Simulation {
     fn in_flight(&self, role: usize, label: usize) -> u64;
     /// What clients saw.
     fn history(&self) -> &[HistoryEntry];
+    /// What chance decided; empty for a run that was only hashed.
+    fn decisions(&self) -> &[super::script::Decision];
     /// What became of each fault rule.
     fn rules(&self) -> Vec<RuleCounts>;
     /// What each node still waits for.
@@ -305,6 +310,9 @@ impl<P: Protocol> Configured for With<P> {
     fn simulation(&self, setup: Arc<Setup>) -> Box<dyn Simulation> {
         Box::new(self.world(setup))
     }
+    fn untimed(&self, setup: &Setup, options: UntimedOptions) -> Box<dyn Untimed> {
+        Box::new(Nodes::<P>::new(self.config.clone(), setup, self.catalog.clone(), options))
+    }
 }
 
 impl<P: Protocol> Simulation for World<P> {
@@ -327,7 +335,10 @@ impl<P: Protocol> Simulation for World<P> {
         Self::in_flight(self, role, label)
     }
     fn history(&self) -> &[HistoryEntry] {
-        &self.core.history
+        self.core.history.entries()
+    }
+    fn decisions(&self) -> &[super::script::Decision] {
+        &self.core.ledger
     }
     fn rules(&self) -> Vec<RuleCounts> {
         self.core.rules.iter().map(|rule| rule.counts).collect()

@@ -13,6 +13,7 @@ use super::{
     clock::ClockLaw,
     faults::{Budget, Rule, Swarm},
     network::{Endpoint, Link, Order},
+    script::Script,
     weather::Weather,
 };
 use crate::base::{
@@ -44,6 +45,10 @@ pub struct Setup {
     pub patience: Duration,
     /// From when on clients ask for nothing new.
     pub until: Time,
+    /// The nodes that the workload names, in its order.
+    pub targets: Vec<NodeId>,
+    /// Decisions that are not left to chance.
+    pub script: Script,
     /// The fault rules.
     pub rules: Vec<Rule>,
     /// Whether random rules are held to the protocol's tolerance.
@@ -79,6 +84,8 @@ impl Setup {
             workload,
             patience: Duration::from_secs(1),
             until: end,
+            targets: Vec::new(),
+            script: Script::default(),
             rules: Vec::new(),
             budget: Budget::Unlimited,
             swarm: Swarm::Off,

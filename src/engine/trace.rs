@@ -19,7 +19,7 @@ use crate::base::{digest::Fold, ids::EventId, ids::Seed, time::Time};
 
 /// The version of everything that a hash depends on. It is part of a run's address: a seed found
 /// under another epoch runs something else.
-pub const ENGINE_EPOCH: u32 = 1;
+pub const ENGINE_EPOCH: u32 = 2;
 
 /// Whether a run is recorded or only hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

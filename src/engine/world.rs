@@ -28,6 +28,7 @@ use super::{
     network::{Endpoint, Held, Lost},
     protocol::{Logged, Protocol, SufficientCore},
     runner::{Catalog, Outcome, RunEnd},
+    script::{Decision, Otherwise},
     setup::Setup,
     signal::{Signal, What},
     trace::{Kind, Recording},
@@ -159,7 +160,7 @@ impl<P: Protocol> World<P> {
         &self.states[usize::from(node.0)]
     }
 
-    fn dispatch(&mut self, waiting: WaitingOf<P>) {
+    pub(super) fn dispatch(&mut self, waiting: WaitingOf<P>) {
         self.core.cause = waiting.cause;
         match waiting.event {
             Event::Deliver(_) => self.arrive(waiting),
@@ -346,7 +347,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// A force has reached the disk, paused node or not; what waits for it is the node's business.
-    fn synced(&mut self, node: NodeId, upto: Lsn) {
+    pub(super) fn synced(&mut self, node: NodeId, upto: Lsn) {
         let (cause, now) = (self.core.cause, self.core.now);
         let cell = self.core.cell(node);
         if let Some((until, rule)) = cell.stalled
@@ -377,21 +378,33 @@ impl<P: Protocol> World<P> {
     }
 
     /// Runs a handler, with the triggers around it.
-    fn handle(&mut self, node: NodeId, waiting: WaitingOf<P>) {
+    pub(super) fn handle(&mut self, node: NodeId, waiting: WaitingOf<P>) {
         self.core.cause = waiting.cause;
         match waiting.event {
             Event::Deliver(envelope) => self.deliver(node, envelope),
             Event::Timer { timer, .. } => self.fire(node, timer),
             Event::Request { op, .. } => {
                 let client = self.core.client_of(op);
+                if self.core.aside.is_some() {
+                    self.core.note_handled(op);
+                }
                 let ends = (Endpoint::from(node), client);
                 let content = u64::from(op.0);
                 self.core.cause =
                     self.core.note(Kind::Deliver, ends, u16::MAX, content, || op.to_string());
                 let operation = self.core.entry(op).operation;
+                let (watch, topic) = (Watch::Request, super::script::about(op));
+                let place = Place { watch, label: 0, node, peer: None, topic };
+                let watched = self.core.watched.hit(Watch::Request, 0);
+                if watched && !self.survives(Moment::Before, place) {
+                    return;
+                }
                 self.with(node, [u64::from(op.0), 1], |state, ctx| {
                     state.on_request(op, operation, ctx);
                 });
+                if watched && !self.core.cell(node).is_down() {
+                    self.survives(Moment::After, place);
+                }
             }
             _ => unreachable!("only deliveries, timers and requests wait for a node"),
         }
@@ -453,7 +466,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Empty node, replay, boot handler.
-    fn boot(&mut self, node: NodeId) {
+    pub(super) fn boot(&mut self, node: NodeId) {
         let cell = self.core.cell(node);
         let again = cell.booted;
         (cell.busy, cell.booted) = (0, true);
@@ -500,6 +513,9 @@ impl<P: Protocol> World<P> {
     /// Draws a sufficient core and repairs it.
     fn heal(&mut self) {
         let core = self.draw_core();
+        if self.core.trace.records() {
+            self.core.ledger.push(Decision::Core(core));
+        }
         for node in self.core.heal(core) {
             self.boot(node);
         }
@@ -514,6 +530,13 @@ impl<P: Protocol> World<P> {
     }
 
     fn draw_core(&self) -> NodeSet {
+        let script = &self.core.setup.script;
+        if let Some(core) = script.core() {
+            return core;
+        }
+        if script.otherwise == Otherwise::Calm {
+            return (0..self.states.len() as u16).map(NodeId).collect();
+        }
         let SufficientCore { always, others_min } = P::sufficient_core(&self.config);
         let mut core: NodeSet = always.iter().map(|&node| NodeId(node as u16)).collect();
         let key = self.core.draws.key(Purpose::Swarm, [name_word("core"), 0, 0, 0]);

@@ -18,18 +18,16 @@ use crate::{
     checkers::{Citation, Judgement, Verdict, Witness},
     engine::{
         clients::{Again, Draw, Request, Target, Workload},
-        clock::ClockLaw,
         ctx::Ctx,
         facts::{Decision, Fact, Facts, Vote},
-        faults::{Budget, CutAt, DiskFate, Rule, Span, Swarm, Victim, What, When},
+        faults::{CutAt, DiskFate, Rule, Span, Victim, What, When},
         network::{Direction, Held, Link, Order},
         operations::{Answer, Operation},
         protocol::{Logged, Placement, Protocol},
         runner::{Configured, With},
-        setup::{Setup, Ties},
+        setup::Setup,
         signal::{Signal, What as Said},
         trace::Recording,
-        weather::Weather,
         world::Judge,
     },
     scenario::run::{RuleReport, Run},
@@ -253,7 +251,8 @@ impl Sketch {
     pub(crate) fn coordinator_crash() -> Self {
         let down = Span::For(fixed("5s"));
         let node = Victim::OneOf(vec![DECIDES]);
-        let what = What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep };
+        let what =
+            What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep, keeps: None };
         let at = Time::from_micros(59_000);
         let rules = vec![Rule { id: "crash_c".to_owned(), when: When::At(at), what }];
         Self { names: Config::default().names, clients: 1, each: 1, rules, lossy: false }
@@ -270,7 +269,8 @@ impl Sketch {
         let cut = Rule { id: "split".to_owned(), when: When::At(Time::from_millis(110)), what };
         let node = Victim::OneOf(vec![NodeId(1)]);
         let down = Span::For(fixed("300ms"));
-        let what = What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep };
+        let what =
+            What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep, keeps: None };
         let crash =
             Rule { id: "crash_p1".to_owned(), when: When::At(Time::from_millis(760)), what };
         let names = Config::default().names;
@@ -316,6 +316,7 @@ impl Sketch {
             counters: simulation.counters().clone(),
             history: simulation.history().to_vec(),
             entries: simulation.entries().to_vec(),
+            decisions: Vec::new(),
             signals: kept.0,
             rules: reports.collect(),
             waiting: simulation.waiting(),
@@ -345,22 +346,12 @@ impl Sketch {
         Setup {
             link,
             client_link,
-            links: Vec::new(),
             force: uniform("2ms", "3ms"),
-            clocks: ClockLaw::default(),
-            service: Vec::new(),
-            workload: Arc::new(Transfers { clients: self.clients, each: self.each }),
-            patience: Duration::from_secs(1),
             until: Time::from_secs(6),
             rules: self.rules,
-            budget: Budget::Unlimited,
-            swarm: Swarm::Off,
-            weather: Weather::Measured,
-            messages_expected: 1,
-            ablated: 0,
-            ties: Ties::Insertion,
             heal_at: Some(Time::from_secs(6)),
             end: Time::from_secs(7),
+            ..Setup::calm(Arc::new(Transfers { clients: self.clients, each: self.each }))
         }
     }
 }

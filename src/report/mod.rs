@@ -19,6 +19,9 @@ pub mod screen;
 // The few lines that tell a run at a glance.
 pub mod highlights;
 
+// The story of a failure.
+pub mod story;
+
 // Every event, a line each.
 pub mod timeline;
 

@@ -12,7 +12,7 @@
 
 use super::text::inert;
 use crate::{
-    base::ids::EventId,
+    base::ids::{EventId, OpId},
     checkers::Verdict,
     engine::{
         network::{Endpoint, Lost},
@@ -81,6 +81,7 @@ pub(super) const fn is_everywhere(kind: Kind) -> bool {
 /// The words for the events of one run.
 pub(super) struct Words<'a> {
     run: &'a Run,
+    history: BTreeMap<OpId, &'a HistoryEntry>,
     /// Arrivals of a message that had arrived before.
     copies: BTreeSet<EventId>,
     /// What was forced, by the handler that forced it.
@@ -99,7 +100,8 @@ impl<'a> Words<'a> {
                 _ => {}
             }
         }
-        Self { run, copies, forced }
+        let history = run.history.iter().map(|entry| (entry.op, entry)).collect();
+        Self { run, history, copies, forced }
     }
 
     /// The name of an endpoint.
@@ -179,7 +181,7 @@ impl<'a> Words<'a> {
 
     fn operation(&self, entry: &Entry) -> Option<&'a HistoryEntry> {
         let number = entry.text.strip_prefix('o')?.split(' ').next()?;
-        self.run.history.get(number.parse::<usize>().ok()?.checked_sub(1)?)
+        self.history.get(&OpId(number.parse().ok()?)).copied()
     }
 
     fn asked(&self, entry: &Entry) -> Option<String> {

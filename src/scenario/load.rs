@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{
-        ids::Seed,
+        ids::{NodeId, Seed},
         quantity::Probability,
         sampler::{Law, Sampler},
         text::{
@@ -36,6 +36,7 @@ use crate::{
         network::{Endpoint, Link},
         protocol::Tolerance,
         runner::{Catalog, Configured},
+        script::Script,
         setup::{Service, Setup},
         trace::Recording,
         weather::Weather,
@@ -111,7 +112,8 @@ impl Loader<'_> {
         let laws = self.laws(&scenario);
         let (protocol, catalog) = (protocol?, catalog?);
         let clients = workload.as_ref().map_or(0, |workload| workload.clients());
-        let resolved = self.resolved(&scenario, &catalog, clients, end);
+        let named = workload.as_ref().map_or_else(Vec::new, |workload| workload.named());
+        let resolved = self.resolved(&scenario, &catalog, (clients, &named), end);
         let (workload, (link, client_link, force)) = (workload?, laws?);
         let links = resolved.links.into_iter();
         let mut setup = Setup {
@@ -126,6 +128,8 @@ impl Loader<'_> {
             service: resolved.service,
             until: workload.until().map_or(end, |until| Time::ZERO + until),
             workload,
+            targets: resolved.targets,
+            script: resolved.script,
             patience: scenario.patience,
             rules: resolved.rules,
             budget: budget(scenario.budget, protocol.tolerance()),
@@ -315,7 +319,7 @@ impl Loader<'_> {
         &mut self,
         scenario: &Scenario,
         catalog: &Arc<Catalog>,
-        clients: u16,
+        (clients, named): (u16, &[String]),
         end: Time,
     ) -> Resolved {
         let text = self.text;
@@ -325,8 +329,12 @@ impl Loader<'_> {
         let ablated = ablated(&mut resolver, scenario, self.root);
         let service = service(&mut resolver, scenario, self.root);
         let links = exceptions(&mut resolver, scenario, self.root);
+        let place = self.root.field(text, "workload").unwrap_or(self.root);
+        let targets = named.iter().filter_map(|name| resolver.node(name, place)).collect();
+        let place = self.root.field(text, "script").unwrap_or(self.root);
+        let script = resolver.script(&scenario.script, place);
         self.found.append(&mut resolver.found);
-        Resolved { rules, ablated, service, links }
+        Resolved { rules, ablated, service, links, targets, script }
     }
 
     /// The laws of links, of links to clients, and of forces; each is looked at before any is
@@ -390,6 +398,8 @@ struct Resolved {
     ablated: u64,
     service: Vec<Service>,
     links: Vec<((Endpoint, Endpoint), Change)>,
+    targets: Vec<NodeId>,
+    script: Script,
 }
 
 /// A link to a client: without faults, and with a law of its own if one is given.

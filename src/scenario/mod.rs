@@ -14,10 +14,16 @@ pub mod model;
 // Protocols, workloads and checks by name.
 pub mod registry;
 
+// Decisions by name.
+pub mod script;
+
 // From text to a plan.
 pub mod load;
 
 mod resolve;
+
+// From drafts to text.
+pub mod write;
 
 // What can be run.
 pub mod plan;

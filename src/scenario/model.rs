@@ -11,11 +11,12 @@
 //! ones. No `untagged`, `tag` or `flatten`: with them, errors point at the wrong place.
 //! This file is long because it is a table: every field that a scenario may have, with its doc.
 
+use super::script::ScriptText;
 use crate::{
     base::{
         quantity::{Offset, PartsPerMillion, Probability},
         sampler::Law,
-        time::{Duration, Time},
+        time::{Duration, Time, serialize_as_text},
     },
     engine::{
         faults::{CutAt, DiskFate, Swarm},
@@ -24,7 +25,7 @@ use crate::{
         weather::Weather,
     },
 };
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
 
 /// A scenario file.
 #[derive(Clone, Debug, Deserialize)]
@@ -64,6 +65,9 @@ pub struct Scenario {
     /// or mixed where each seed has its own fault classes.
     #[serde(default)]
     pub weather: Option<Weather>,
+    /// Decisions that are written down instead of drawn.
+    #[serde(default)]
+    pub script: ScriptText,
     /// Load-bearing steps that are left out.
     #[serde(default)]
     pub ablate: Vec<String>,
@@ -217,7 +221,7 @@ fn no_limit() -> u32 {
 }
 
 /// One fault rule.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Its name, unique in the file.
@@ -229,12 +233,13 @@ pub struct Fault {
 }
 
 /// When a rule strikes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum When {
     /// At this instant.
-    At(Time),
+    At(#[serde(serialize_with = "serialize_as_text")] Time),
     /// A number of times, drawn between both ends inclusive, within the window.
+    #[serde(skip_serializing)]
     Times {
         /// Fewest and most.
         count: (u16, u16),
@@ -242,6 +247,7 @@ pub enum When {
         within: (Time, Time),
     },
     /// Again and again with exponential pauses, within the window.
+    #[serde(skip_serializing)]
     Poisson {
         /// Mean pause.
         mean: Duration,
@@ -249,6 +255,7 @@ pub enum When {
         within: (Time, Time),
     },
     /// At each message, with this chance.
+    #[serde(skip_serializing)]
     EachMessage {
         /// How likely.
         chance: Probability,
@@ -263,6 +270,7 @@ pub enum When {
         to: Option<String>,
     },
     /// At each force, with this chance.
+    #[serde(skip_serializing)]
     EachForce {
         /// How likely.
         chance: Probability,
@@ -271,6 +279,7 @@ pub enum When {
         nodes: Option<Group>,
     },
     /// At each effect of each handler, with this chance.
+    #[serde(skip_serializing)]
     EachEffect {
         /// How likely.
         chance: Probability,
@@ -283,16 +292,16 @@ pub enum When {
         /// What kind of event.
         event: Event,
         /// Which one, counted from 1 over the run.
-        #[serde(default = "first")]
+        #[serde(default = "first", skip_serializing_if = "is_first")]
         nth: u32,
         /// Only at this node (the sender of a send, the receiver of an arrival).
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<String>,
         /// Only with this other end.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         peer: Option<String>,
         /// Only in this conversation: a transaction's number.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<u32>,
     },
     /// Just after it.
@@ -300,16 +309,35 @@ pub enum When {
         /// What kind of event.
         event: Event,
         /// Which one, counted from 1 over the run.
-        #[serde(default = "first")]
+        #[serde(default = "first", skip_serializing_if = "is_first")]
         nth: u32,
         /// Only at this node (the sender of a send, the receiver of an arrival).
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<String>,
         /// Only with this other end.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         peer: Option<String>,
         /// Only in this conversation: a transaction's number.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<u32>,
+    },
+    /// In the handler of the nth event that matches, after so many of its effects; for crashes.
+    Inside {
+        /// What kind of event.
+        event: Event,
+        /// After how many effects; a handler with fewer is cut at its end.
+        effects: u32,
+        /// Which one, counted from 1 over the run.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        nth: u32,
+        /// Only at this node (the sender of a send, the receiver of an arrival).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// Only with this other end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        /// Only in this conversation: a transaction's number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<u32>,
     },
 }
@@ -318,8 +346,17 @@ fn first() -> u32 {
     1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for references")]
+fn is_first(nth: &u32) -> bool {
+    *nth == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// What kind of event a trigger waits for.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Event {
     /// A named step.
@@ -334,10 +371,12 @@ pub enum Event {
     Timer(String),
     /// A node comes up.
     Boot,
+    /// What a client asks is handled.
+    Request,
 }
 
 /// What a rule does.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Do {
     /// A node loses its memory.
@@ -347,11 +386,14 @@ pub enum Do {
         /// For how long.
         down: SpanText,
         /// Where it may fall.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         cut: CutAt,
         /// What becomes of its log.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         disk: DiskFate,
+        /// How many records that no force has covered survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keeps: Option<u32>,
     },
     /// A node handles nothing for a while.
     Pause {
@@ -365,6 +407,7 @@ pub enum Do {
         /// Who.
         node: Who,
         /// What each handler takes.
+        #[serde(serialize_with = "serialize_as_text")]
         service: Duration,
         /// For how long.
         r#for: SpanText,
@@ -382,6 +425,9 @@ pub enum Do {
         node: Who,
         /// For how long it is down.
         down: SpanText,
+        /// How many records that no force has covered survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keeps: Option<u32>,
     },
     /// Nothing crosses between the groups; who is in none reaches all.
     Cut {
@@ -390,7 +436,7 @@ pub enum Do {
         /// For how long.
         r#for: SpanText,
         /// What becomes of messages that arrive meanwhile.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         held: Held,
     },
     /// Nothing gets from the first to the second.
@@ -402,7 +448,7 @@ pub enum Do {
         /// For how long.
         r#for: SpanText,
         /// What becomes of messages that arrive meanwhile.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         held: Held,
     },
     /// Messages take longer.
@@ -443,7 +489,7 @@ fn one_copy() -> u16 {
 }
 
 /// Whom a rule hits.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Who {
     /// The node at which the trigger fired.
@@ -457,7 +503,7 @@ pub enum Who {
 }
 
 /// Some nodes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Group {
     /// These.
@@ -477,6 +523,16 @@ pub enum SpanText {
     Between(Duration, Duration),
     /// No end.
     Forever,
+}
+
+impl Serialize for SpanText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Forever => serializer.serialize_str("forever"),
+            Self::Between(least, most) if least == most => serializer.collect_str(least),
+            Self::Between(least, most) => serializer.collect_str(&format_args!("{least}..{most}")),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for SpanText {

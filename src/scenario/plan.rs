@@ -15,10 +15,11 @@ use crate::{
     base::{
         ids::{NodeId, Seed},
         text::{decode::decode_named, source::Node},
+        time::Time,
     },
     checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
     engine::{
-        runner::{Catalog, Configured, RunEnd, Simulation},
+        runner::{Catalog, Configured, Outcome, RunEnd, Simulation},
         setup::Setup,
         signal::Signal,
         trace::Recording,
@@ -65,8 +66,13 @@ impl Plan {
     /// A world and checkers for this plan.
     pub fn runner(&self) -> Runner<'_> {
         let simulation = self.configured.simulation(self.setup.clone());
-        let checkers = self.checks.iter().map(|check| self.checker(check)).collect();
-        Runner { plan: self, simulation, judges: Judges { checkers, signals: None } }
+        let judges = Judges { checkers: self.checkers(), signals: None };
+        Runner { plan: self, simulation, judges }
+    }
+
+    /// Checkers that have heard nothing yet, in the order of the scenario.
+    pub fn checkers(&self) -> Vec<Box<dyn Checker>> {
+        self.checks.iter().map(|check| self.checker(check)).collect()
     }
 
     fn checker(&self, check: &CheckUse) -> Box<dyn Checker> {
@@ -173,6 +179,25 @@ impl Runner<'_> {
         if recording == Recording::Full {
             self.recheck(&judgements, &signals);
         }
+        self.told(seed, (end, waiting, judgements), signals)
+    }
+
+    /// What is there of a run that a panic in a handler ended: no verdicts, but all that was
+    /// recorded up to then.
+    pub fn so_far(&mut self, seed: Seed) -> Run {
+        let at = self.simulation.entries().last().map_or(Time::ZERO, |entry| entry.at);
+        let (outcome, end) = (Outcome::Finished, self.plan.setup.end);
+        let end = RunEnd { outcome, quiet_at: at, progress_at: at, end, healed: false };
+        let signals = self.judges.signals.take().unwrap_or_default();
+        self.told(seed, (end, Vec::new(), Vec::new()), signals)
+    }
+
+    fn told(
+        &self,
+        seed: Seed,
+        (end, waiting, judgements): (RunEnd, Vec<(NodeId, String)>, Vec<Judgement>),
+        signals: Vec<Signal>,
+    ) -> Run {
         let plan = self.plan;
         Run {
             title: plan.title.clone(),
@@ -187,6 +212,7 @@ impl Runner<'_> {
             counters: self.simulation.counters().clone(),
             history: self.simulation.history().to_vec(),
             entries: self.simulation.entries().to_vec(),
+            decisions: self.simulation.decisions().to_vec(),
             signals,
             rules: self.rules(),
             waiting,

@@ -132,10 +132,22 @@ impl Resolver<'_> {
                 let pattern = self.pattern(event, at.as_ref(), peer.as_ref(), *topic, node);
                 Engine::After(pattern, *nth)
             }
+            When::Inside { event, effects, nth, node: at, peer, topic } => {
+                self.nth(*nth, node);
+                let pattern = self.pattern(event, at.as_ref(), peer.as_ref(), *topic, node);
+                if matches!(pattern.watch, Watch::Step | Watch::Send | Watch::Force) {
+                    let message = "only a delivery, a request, a timer and a boot have a handler";
+                    let help = "use `Before` or `After` with a step, a send or a force";
+                    let span = self.field(node, "event");
+                    let diagnostic = Diagnostic::error(Code::NeverFires, span, message).help(help);
+                    self.found.push(diagnostic.label("no handler"));
+                }
+                Engine::Inside(pattern, *nth, *effects)
+            }
         }
     }
 
-    fn nth(&mut self, nth: u32, node: &Node) {
+    pub(super) fn nth(&mut self, nth: u32, node: &Node) {
         if nth == 0 {
             let message = "events are counted from 1";
             self.say(Code::ZeroNotAllowed, self.field(node, "nth"), message);
@@ -164,6 +176,7 @@ impl Resolver<'_> {
             }
             Event::Timer(name) => (Watch::Timer, self.label(name, &catalog.timers, "timers", node)),
             Event::Boot => (Watch::Boot, None),
+            Event::Request => (Watch::Request, None),
         };
         let nodes = self.optional(at, node);
         let peers = self.optional(peer, node);
@@ -185,7 +198,13 @@ impl Resolver<'_> {
         found.map(|step| step as u16)
     }
 
-    fn label(&mut self, name: &str, known: &Labels, what: &str, node: &Node) -> Option<u16> {
+    pub(super) fn label(
+        &mut self,
+        name: &str,
+        known: &Labels,
+        what: &str,
+        node: &Node,
+    ) -> Option<u16> {
         let found = known.find(name);
         if found.is_none() {
             let message = format!("none of the {what} is called `{name}`");
@@ -308,11 +327,12 @@ impl Resolver<'_> {
 
     fn what(&mut self, what: &Do, node: &Node) -> What {
         match what {
-            Do::Crash { node: who, down, cut, disk } => What::Crash {
+            Do::Crash { node: who, down, cut, disk, keeps } => What::Crash {
                 node: self.who(who, node),
                 down: self.span(down, node, "down"),
                 cut: *cut,
                 disk: *disk,
+                keeps: *keeps,
             },
             Do::Pause { node: who, r#for } => {
                 What::Pause { node: self.who(who, node), span: self.span(r#for, node, "for") }
@@ -325,9 +345,11 @@ impl Resolver<'_> {
             Do::StallDisk { node: who, r#for } => {
                 What::StallDisk { node: self.who(who, node), span: self.span(r#for, node, "for") }
             }
-            Do::FailForce { node: who, down } => {
-                What::FailForce { node: self.who(who, node), down: self.span(down, node, "down") }
-            }
+            Do::FailForce { node: who, down, keeps } => What::FailForce {
+                node: self.who(who, node),
+                down: self.span(down, node, "down"),
+                keeps: *keeps,
+            },
             Do::Cut { groups, r#for, held } => What::Cut {
                 groups: self.groups(groups, node),
                 span: self.span(r#for, node, "for"),
@@ -400,8 +422,8 @@ impl Resolver<'_> {
             return self.found.push(diagnostic.label("no actor"));
         }
         let crash_of_actor = matches!(what, What::Crash { node: Victim::Actor, .. });
-        if matches!(when, Engine::EachEffect { .. }) && !crash_of_actor {
-            let message = "`EachEffect` can only `Crash(node: Actor)`";
+        if matches!(when, Engine::EachEffect { .. } | Engine::Inside(..)) && !crash_of_actor {
+            let message = "inside a handler a rule can only `Crash(node: Actor)`";
             self.say(Code::NeverFires, node.anchor(), message);
         }
         let disk = matches!(what, What::FailForce { .. } | What::StallDisk { .. });

@@ -15,6 +15,7 @@ use crate::{
         faults::RuleCounts,
         operations::HistoryEntry,
         runner::{Catalog, RunEnd},
+        script::Decision,
         signal::Signal,
         trace::Entry,
     },
@@ -48,6 +49,8 @@ pub struct Run {
     pub history: Vec<HistoryEntry>,
     /// The recording; empty for a run that was only hashed.
     pub entries: Vec<Entry>,
+    /// What chance decided; empty for a run that was only hashed.
+    pub decisions: Vec<Decision>,
     /// All signals; empty for a run that was only hashed.
     pub signals: Vec<Signal>,
     /// What became of each fault rule.

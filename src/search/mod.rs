@@ -12,6 +12,12 @@
 // Which failures are the same.
 pub mod fingerprint;
 
+// From a recorded run to a script.
+pub mod freeze;
+
+// The few things that a failure needs.
+pub mod shrink;
+
 // Which seeds, and in which blocks.
 pub mod seeds;
 

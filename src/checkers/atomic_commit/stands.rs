@@ -11,7 +11,10 @@
 
 use super::super::knowledge::order;
 use crate::{
-    base::ids::{NodeId, TxnId},
+    base::{
+        digest::Fold,
+        ids::{NodeId, TxnId},
+    },
     engine::{facts::Decision, signal::Signal},
 };
 
@@ -25,7 +28,7 @@ pub(super) struct Stand {
 }
 
 /// All of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Stands(Vec<Stand>);
 
 impl Stands {
@@ -40,6 +43,19 @@ impl Stands {
     /// Groups them by transaction, for the questions below.
     pub(super) fn sort(&mut self) {
         self.0.sort_by_key(|stand| (stand.txn, stand.node));
+    }
+
+    /// Folds in who ever decided what, however often and in whatever order.
+    pub(super) fn fold(&self, fold: &mut Fold) {
+        let stands = self.0.iter();
+        let mut words: Vec<_> =
+            stands.map(|stand| (stand.txn, stand.node, stand.decision)).collect();
+        words.sort_unstable();
+        words.dedup();
+        for (txn, node, decision) in words {
+            let decision = u64::from(decision == Decision::Commit);
+            fold.word(u64::from(txn.0) << 32 | u64::from(node.0) << 1 | decision);
+        }
     }
 
     /// How many transactions were decided by several nodes.

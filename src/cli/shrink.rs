@@ -1,0 +1,229 @@
+//! `shrink`: a failing run as a scenario with the few things that it needs.
+//!
+//! ```text
+//!   scenario@seed ──▶ script ──▶ fewer and fewer ──▶ a file that fails in the same way, for ever
+//! ```
+//!
+//! The file has no randomness and no seed in it, tells its own story in a comment, and expects its
+//! own failure, so it can be kept: `run` it after the repair, and it says that the failure is gone.
+//! What fails how is told by fingerprint; a failure of another kind that comes up on the way is
+//! not followed.
+
+use super::{
+    Environment, Format,
+    address::{NamedRun, RunArguments},
+    caught::caught,
+    exit::Code,
+};
+use crate::{
+    base::ids::Seed,
+    checkers::Verdict,
+    engine::trace::ENGINE_EPOCH,
+    report::story::story,
+    scenario::{plan::Plan, write::Size},
+    search::{
+        fingerprint::Fingerprint,
+        shrink::{Seen, Shrunk, Tools, shrink as search},
+    },
+};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `shrink`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    run: RunArguments,
+
+    /// Which failure to keep: a property, or a fingerprint as `sweep` prints it.
+    #[arg(long, value_name = "FAILURE")]
+    keep: Option<String>,
+
+    /// How many runs to spend at most.
+    #[arg(long, value_name = "RUNS", default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
+    budget: u32,
+
+    /// Where to write the scenario; `-` for stdout.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn shrink(environment: &Environment<'_>, arguments: &Arguments) -> Code {
+    let named = match environment.named_run(&arguments.run) {
+        Ok(named) => named,
+        Err(code) => return code,
+    };
+    let plan = &named.file.plan;
+    let seen = Seen::of(plan, named.seed, &catch);
+    if let Some(promised) = named.hash.as_ref().filter(|hash| !hash.fits(seen.run.hash)) {
+        environment.complain(&format!(
+            "error: this is another run: its hash is {:032x}, not {promised}… (epoch {ENGINE_EPOCH})\n",
+            seen.run.hash
+        ));
+        return Code::Diverged;
+    }
+    let wanted = match wanted(plan, &seen, arguments.keep.as_deref()) {
+        Ok(wanted) => wanted,
+        Err(Refused::NothingFails(why)) => {
+            environment.complain(&format!("{why}\n"));
+            return Code::NothingToRun;
+        }
+        Err(Refused::Usage(why)) => return environment.usage(&why),
+    };
+    match shrunk(environment, plan, named.seed, &wanted, arguments.budget) {
+        Ok(shrunk) => deliver(environment, arguments, &named, &wanted, shrunk, &seen),
+        Err(why) => {
+            environment.complain(&format!("error: {why}\n"));
+            Code::Inconclusive
+        }
+    }
+}
+
+/// Panics become messages.
+pub(super) fn catch(work: &mut dyn FnMut()) -> Result<(), String> {
+    caught(work)
+}
+
+/// Shrinks and puts the story on top.
+pub(super) fn shrunk(
+    environment: &Environment<'_>,
+    plan: &Plan,
+    seed: Seed,
+    wanted: &Fingerprint,
+    runs_max: u32,
+) -> Result<Shrunk, String> {
+    let tools = Tools { registry: environment.registry, catch: &catch, runs_max };
+    let mut shrunk = search(tools, plan, seed, wanted).map_err(|error| error.to_string())?;
+    shrunk.draft.title = format!("{}, shrunk from seed {seed}", plan.title);
+    shrunk.draft.story = told(plan, seed, wanted, &shrunk);
+    Ok(shrunk)
+}
+
+/// The comment on top of the file.
+fn told(plan: &Plan, seed: Seed, wanted: &Fingerprint, shrunk: &Shrunk) -> Vec<String> {
+    let mut lines = vec![
+        format!("{wanted}, found in {}@{seed} (epoch {ENGINE_EPOCH}).", plan.name),
+        format!("Shrunk in {} runs: {}.", shrunk.runs, sizes(shrunk.before, shrunk.draft.size())),
+        String::new(),
+    ];
+    lines.extend(story(&shrunk.seen.run));
+    lines.extend(shrunk.seen.panic.iter().map(|panic| panic.replace('\n', " ")));
+    lines
+}
+
+fn sizes(before: Size, after: Size) -> String {
+    format!(
+        "{} → {} faults, {} → {} operations, {} → {} messages and {} → {} other decisions",
+        before.faults,
+        after.faults,
+        before.operations,
+        after.operations,
+        before.messages,
+        after.messages,
+        before.others,
+        after.others,
+    )
+}
+
+enum Refused {
+    NothingFails(String),
+    Usage(String),
+}
+
+/// The failure to keep: the one that was asked for, or the first that the scenario does not
+/// expect, or the first.
+fn wanted(plan: &Plan, seen: &Seen, keep: Option<&str>) -> Result<Fingerprint, Refused> {
+    let failures = seen.fingerprints();
+    let Some(first) = failures.first() else {
+        return Err(Refused::NothingFails(
+            "nothing to shrink: this run violates nothing".to_owned(),
+        ));
+    };
+    if let Some(keep) = keep {
+        let is_meant = |one: &&Fingerprint| one.property == keep || one.to_string() == keep;
+        let known = || failures.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let missing =
+            || Refused::Usage(format!("this run has no failure `{keep}`; it has {}", known()));
+        return failures.iter().find(is_meant).cloned().ok_or_else(missing);
+    }
+    let expected = plan.expect.violations();
+    let unexpected = failures.iter().find(|one| !expected.contains(&one.property.as_str()));
+    Ok(unexpected.unwrap_or(first).clone())
+}
+
+fn deliver(
+    environment: &Environment<'_>,
+    arguments: &Arguments,
+    named: &NamedRun,
+    wanted: &Fingerprint,
+    shrunk: Shrunk,
+    seen: &Seen,
+) -> Code {
+    let text = shrunk.draft.text();
+    let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
+    if to_stdout {
+        environment.print(&text);
+        return Code::AsExpected;
+    }
+    let file = format!("{}-{}.ron", named.seed, wanted.property.replace('.', "-"));
+    let home = || Path::new("reports").join(&named.file.plan.name).join("shrunk").join(file);
+    let path = arguments.output.clone().unwrap_or_else(home);
+    if let Err(error) = write(&path, &text) {
+        return environment.usage(&format!("failed to write {}: {error}", path.display()));
+    }
+    let after = shrunk.draft.size();
+    match environment.format {
+        Format::Human => {
+            let mut lines = format!("shrunk    {wanted}\n");
+            lines += &format!("from      {}\n", named.arguments(seen.run.hash));
+            lines += &format!("size      {}\n", sizes(shrunk.before, after));
+            let minimal = if shrunk.cut_short {
+                "the budget of runs was used up: not minimal".to_owned()
+            } else {
+                format!(
+                    "1-minimal after {} runs: without any one of these it does not fail so",
+                    shrunk.runs
+                )
+            };
+            lines += &format!("          {minimal}\n\n");
+            for line in shrunk.draft.story.iter().skip(3) {
+                lines += &format!("  {line}\n");
+            }
+            lines += &format!("\nwritten   {}\n", path.display());
+            lines +=
+                &format!("next      splitbrain run {0} · splitbrain why {0}@1\n", path.display());
+            environment.print(&lines);
+        }
+        Format::Json | Format::Jsonl => {
+            let object = serde_json::json!({
+                "schema": "splitbrain.event/1",
+                "type": "shrunk",
+                "fingerprint": wanted.to_string(),
+                "seed": named.seed.to_string(),
+                "file": path.display().to_string(),
+                "runs": shrunk.runs,
+                "minimal": !shrunk.cut_short,
+                "faults": after.faults,
+                "operations": after.operations,
+                "messages": after.messages,
+                "others": after.others,
+                "violated": violated(&shrunk),
+            });
+            environment.print(&format!("{object}\n"));
+        }
+    }
+    Code::AsExpected
+}
+
+fn violated(shrunk: &Shrunk) -> Vec<&'static str> {
+    let judgements = shrunk.seen.run.judgements.iter();
+    let violated = judgements.filter(|one| matches!(one.verdict, Verdict::Violated(_)));
+    violated.map(|one| one.property).collect()
+}
+
+/// Writes a file, with the folders above it.
+pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, text)
+}
