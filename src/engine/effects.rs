@@ -83,6 +83,7 @@ impl<P: Protocol> Core<P> {
             return;
         }
         let fate = self.network.fate(ends, Some(envelope.label), key, attempt);
+        let fate = self.network.sky.hold(ends, self.now, fate);
         if self.setup.script.has_messages() || self.trace.records() {
             return self.launch_by_name(envelope, sent, (topic, key, attempt), (fate, twist));
         }
@@ -90,14 +91,13 @@ impl<P: Protocol> Core<P> {
             return self.lose_under_way(&envelope, sent, why);
         }
         for latency in fate.copy.into_iter().chain(fate.replay) {
-            self.fly_copy(&envelope, sent, self.weathered(ends, latency));
+            self.fly_copy(&envelope, sent, latency);
         }
         for copy in 0..u32::from(twist.copies) {
             let latency = self.network.copy_latency(ends, envelope.label, key, (attempt, copy));
-            self.fly_copy(&envelope, sent, self.weathered(ends, latency));
+            self.fly_copy(&envelope, sent, latency);
         }
-        let latency = self.weathered(ends, fate.latency + twist.delay);
-        let at = self.arrival(ends, latency);
+        let at = self.arrival(ends, fate.latency + twist.delay);
         self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
     }
 
@@ -121,7 +121,7 @@ impl<P: Protocol> Core<P> {
             None => {
                 let whole = fate.copy.into_iter().chain(fate.replay).chain(copies);
                 let whole = whole.chain([fate.latency + twist.delay]);
-                (None, Travel::Takes(whole.map(|span| self.weathered(ends, span)).collect()))
+                (None, Travel::Takes(whole.collect()))
             }
         };
         match &travel {
@@ -185,13 +185,6 @@ impl<P: Protocol> Core<P> {
             self.ledger.push(Decision::Message(sent, name, travel));
         }
         travels
-    }
-
-    /// A drawn latency in the weather of this run: longer where a link is clogged.
-    #[inline]
-    fn weathered(&self, (from, to): (Endpoint, Endpoint), latency: Duration) -> Duration {
-        let at = self.network.sky.free(NodeId(from.0), NodeId(to.0), self.now + latency);
-        at.saturating_since(self.now)
     }
 
     /// When a message with this latency arrives.

@@ -24,12 +24,11 @@
 //! Limits: Pct needs to know how many messages a run has; it takes the number of a calm run.
 
 use super::{
-    network::{Fate, Link, Network},
+    network::{Endpoint, Fate, Link, Network},
     setup::Setup,
 };
 use crate::base::{
     draws::{Draws, Key, Purpose, below, name_word},
-    ids::NodeId,
     quantity::Probability,
     sampler::{Law, Sampler},
     time::{Duration, Time},
@@ -82,7 +81,7 @@ struct Laws {
 /// Messages of a node that would arrive from `from` on arrive at `to`.
 #[derive(Clone, Copy, Debug)]
 struct Clog {
-    node: NodeId,
+    node: Endpoint,
     from: Time,
     to: Time,
 }
@@ -147,16 +146,27 @@ impl Sky {
             }
             let from = begin + part(half, key.word(0, 1));
             let to = begin + half + part(half, key.word(0, 2));
-            self.clogs.push(Clog { node: NodeId(node as u16), from, to });
+            self.clogs.push(Clog { node: Endpoint(node as u16), from, to });
+        }
+    }
+
+    /// Holds a message and its copies back until the links of its ends are free.
+    #[inline]
+    pub(super) fn hold(&self, ends: (Endpoint, Endpoint), sent: Time, fate: Fate) -> Fate {
+        if self.clogs.is_empty() {
+            return fate;
+        }
+        let held = |latency: Duration| self.free(ends, sent + latency).saturating_since(sent);
+        Fate {
+            lost: fate.lost,
+            latency: held(fate.latency),
+            copy: fate.copy.map(held),
+            replay: fate.replay.map(held),
         }
     }
 
     /// When a message that would arrive at an instant does arrive.
-    #[inline]
-    pub(super) fn free(&self, from: NodeId, to: NodeId, mut at: Time) -> Time {
-        if self.clogs.is_empty() {
-            return at;
-        }
+    fn free(&self, (from, to): (Endpoint, Endpoint), mut at: Time) -> Time {
         let holds = |clog: &&Clog, at: Time| {
             (clog.node == from || clog.node == to) && clog.from <= at && at < clog.to
         };

@@ -61,13 +61,13 @@ pub struct Scenario {
     /// Whether each seed has all fault classes.
     #[serde(default)]
     pub swarm: Swarm,
-    /// Decisions that are written down instead of drawn.
-    #[serde(default)]
-    pub script: ScriptText,
     /// How long messages travel: as measured, or as a search wants it. When left out, as measured,
     /// or mixed where each seed has its own fault classes.
     #[serde(default)]
     pub weather: Option<Weather>,
+    /// Decisions that are written down instead of drawn.
+    #[serde(default)]
+    pub script: ScriptText,
     /// Load-bearing steps that are left out.
     #[serde(default)]
     pub ablate: Vec<String>,
