@@ -37,5 +37,6 @@ pub mod lines;
 pub mod merge;
 pub mod summary;
 
-// Every single fault at every event.
+// One step left out after the other; every single fault at every event.
+pub mod ablate;
 pub mod matrix;
