@@ -890,3 +890,27 @@ fn a_partition_lets_nothing_across_until_it_ends() {
         assert!(stopped > 5 && afterwards > 5, "{stopped} stopped, {afterwards} afterwards");
     }
 }
+
+// Links.
+
+#[test]
+fn a_label_has_its_own_latency_on_every_link_and_a_distance_is_added() {
+    let network = r#"network: (
+        latency: Fixed("1ms"),
+        links: [
+            (from: "a", to: "p1", latency: Fixed("3ms")),
+            (from: "a", to: "p2", latency: Fixed("3ms"), distance: "2ms"),
+            (from: "p1", to: "a", distance: "7ms"),
+        ],
+        labels: [(label: "Answer", latency: Fixed("400us"))],
+    ),"#;
+    let run = plan("asks: 1", "", network).runner().run(Seed(1), Recording::Full);
+    let arrivals: Vec<_> = story(&run).into_iter().filter(|line| line.contains("got A")).collect();
+    let expected = [
+        "13 a>p1 got Ask(1)",
+        "15 a>p2 got Ask(1)",
+        "15.4 p2>a got Answer(1, 15)",
+        "20.4 p1>a got Answer(1, 13)",
+    ];
+    assert_eq!(arrivals, expected);
+}

@@ -28,6 +28,12 @@ const EXPONENTIAL: &str = r#"Exponential(floor: "1ms", mean: "3ms")"#;
 const LOG_UNIFORM: &str = r#"LogUniform("10us", "1s")"#;
 const QUANTILES: &str =
     r#"Quantiles([("0%", "400us"), ("50%", "1ms"), ("99%", "5ms"), ("100%", "40ms")])"#;
+const PARETO: &str = r#"Pareto(scale: "2ms", shape: "5")"#;
+/// The write latency of the disks that Bailis et al. (2012) fitted.
+const MIXTURE: &str = concat!(
+    r#"Mixture([("38%", Pareto(scale: "1.05ms", shape: "1.51")), "#,
+    r#"("62%", Exponential(floor: "0s", mean: "5.464481ms"))])"#
+);
 
 fn law(text: &str) -> Law {
     ron::from_str(text).expect(text)
@@ -109,6 +115,45 @@ fn log_uniform_follows_its_law() {
 }
 
 #[test]
+fn pareto_follows_its_law() {
+    let draws = draws(PARETO, 8);
+    assert_moments(&draws, |power| 5.0 * 2.0_f64.powi(power) / (5.0 - f64::from(power)));
+    assert!(distance(draws, |x| 1.0 - libm::pow(2.0 / x, 5.0)) < DISTANCE_MAX);
+}
+
+#[test]
+fn a_mixture_follows_its_law_far_into_the_tail() {
+    let sampler = sampler(MIXTURE);
+    let exact = |x: f64| {
+        let pareto = if x < 1.05 { 1.0 } else { libm::pow(1.05 / x, 1.51) };
+        1.0 - 0.38 * pareto - 0.62 * libm::exp(-x / 5.464_481)
+    };
+    let mut draws: Vec<f64> =
+        words(9).take(10 * DRAWS).map(|word| millis(sampler.sample(word))).collect();
+    assert!(distance(draws[..DRAWS].to_vec(), exact) < DISTANCE_MAX);
+    draws.sort_by(f64::total_cmp);
+    for rare in [1000, 10_000] {
+        // How many of a million exceed what one in so many should: five standard errors.
+        let quantile = draws[draws.len() - draws.len() / rare];
+        let expected = 1.0 / rare as f64;
+        let error = (1.0 - exact(quantile) - expected).abs();
+        assert!(error < 5.0 * (expected / draws.len() as f64).sqrt(), "{rare}: {quantile}");
+    }
+}
+
+#[test]
+fn a_mixture_rises_within_each_part() {
+    let sampler = sampler(MIXTURE);
+    let split = "38%".parse::<Probability>().expect("a share").as_word();
+    for pair in words(10).take(1000).collect::<Vec<_>>().windows(2) {
+        let (low, high) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+        if (low < split) == (high < split) {
+            assert!(sampler.sample(low) <= sampler.sample(high));
+        }
+    }
+}
+
+#[test]
 fn quantiles_follow_their_law() {
     // Share of values below the line, share on the line, and its ends in milliseconds.
     let lines = [(0.0, 0.5, 0.4, 1.0), (0.5, 0.49, 1.0, 5.0), (0.99, 0.01, 5.0, 40.0_f64)];
@@ -155,6 +200,9 @@ fn every_law_keeps_its_ends_and_knows_its_mean() {
         (EXPONENTIAL, "1ms", "89.722839ms", "3ms"),
         (LOG_UNIFORM, "10us", "1s", "86.858027ms"),
         (QUANTILES, "400us", "40ms", "2.045ms"),
+        // 2^(64/5) times the scale; 38 % of 3.108824ms and 62 % of the exponential's mean.
+        (PARETO, "2ms", "14.263100s", "2.5ms"),
+        (MIXTURE, "0s", "6026657800.582025s", "4.569331ms"),
         (r#"Uniform("2ms", "2ms")"#, "2ms", "2ms", "2ms"),
         (r#"LogUniform("2ms", "2ms")"#, "2ms", "2ms", "2ms"),
         (r#"LogUniform("1ns", "2ns")"#, "1ns", "2ns", "1ns"),
@@ -179,6 +227,8 @@ fn laws_reach_the_limits_of_64_bits_without_overflow() {
         r#"LogUniform("1ns", "MAX")"#,
         r#"LogUniform("MAX", "MAX")"#,
         r#"Quantiles([("0%", "0s"), ("50%", "MAX"), ("100%", "MAX")])"#,
+        r#"Pareto(scale: "MAX", shape: "1.000001")"#,
+        r#"Mixture([("50%", Fixed("0s")), ("50%", Fixed("MAX"))])"#,
         r#"Quantiles([("0%", "0s"), ("0.00000000000000001%", "0s"), ("100%", "MAX")])"#,
     ];
     for text in laws {
@@ -210,6 +260,12 @@ fn laws_without_sense_are_refused_with_the_reason() {
             "50% follows 50%",
         ),
         (r#"Quantiles([("0%", "2ms"), ("100%", "1ms")])"#, "1ms follows 2ms"),
+        (r#"Pareto(scale: "0s", shape: "2")"#, "above zero"),
+        (r#"Pareto(scale: "1ms", shape: "1")"#, "shape 1 has no mean"),
+        ("Mixture([])", "add up to 100%"),
+        (r#"Mixture([("50%", Fixed("1ms")), ("49%", Fixed("1ms"))])"#, "add up to 100%"),
+        (r#"Mixture([("100%", Fixed("1ms")), ("0%", Fixed("2ms"))])"#, "a share above 0%"),
+        (r#"Mixture([("100%", Uniform("2ms", "1ms"))])"#, "2ms is above 1ms"),
     ];
     for (text, reason) in table {
         let error = law(text).validate().expect_err(text);
@@ -224,6 +280,8 @@ fn laws_of_unknown_form_are_not_read() {
         (r#"Normal("1ms", "2ms")"#, "Normal"),
         (r#"Exponential(floor: "1ms", median: "2ms")"#, "median"),
         ("Fixed(5)", "SB0107: `5` has no unit"),
+        (r#"Pareto(scale: "1ms", shape: "0")"#, "SB0107"),
+        (r#"Pareto(scale: "1ms", shape: "2ms")"#, "without a unit"),
         (r#"Quantiles([("101%", "1ms")])"#, "SB0302"),
     ];
     for (text, reason) in table {
@@ -234,7 +292,7 @@ fn laws_of_unknown_form_are_not_read() {
 
 #[test]
 fn a_law_reads_back_as_it_was_written() {
-    for text in [FIXED, UNIFORM, EXPONENTIAL, LOG_UNIFORM, QUANTILES] {
+    for text in [FIXED, UNIFORM, EXPONENTIAL, LOG_UNIFORM, QUANTILES, PARETO, MIXTURE] {
         let written = ron::to_string(&law(text)).expect("a law is RON");
         assert_eq!(law(&written), law(text), "{written}");
         assert_eq!(written, text.replace(", ", ",").replace(": ", ":"));
@@ -245,12 +303,14 @@ fn a_law_reads_back_as_it_was_written() {
 fn every_law_gives_these_very_values() {
     // Computed here once and compared with exact arithmetic: right to two millionths.
     let words = [0, 1 << 32, 1 << 60, 1 << 63, 0xDEAD_BEEF_0BAD_CAFE, u64::MAX];
-    let table: [(&str, [u64; 6]); 5] = [
+    let table: [(&str, [u64; 6]); 7] = [
         (FIXED, [1_000_000; 6]),
         (UNIFORM, [1_000_000, 1_000_000, 1_500_000, 5_000_000, 7_958_710, 9_000_000]),
         (EXPONENTIAL, [1_000_000, 1_000_000, 1_129_077, 2_386_294, 5_077_964, 89_722_839]),
         (LOG_UNIFORM, [10_000, 10_000, 20_535, 3_162_278, 223_456_829, 1_000_000_000]),
         (QUANTILES, [400_000, 400_000, 474_999, 1_000_000, 4_019_091, 40_000_000]),
+        (PARETO, [2_000_000, 2_000_000, 2_025_984, 2_297_398, 3_007_004, 14_263_108_789]),
+        (MIXTURE, [1_050_000, 1_050_000, 1_182_691, 1_175_473, 8_529_753, 242_412_134]),
     ];
     for (text, expected) in table {
         let sampler = sampler(text);
@@ -270,6 +330,12 @@ fn any_law() -> impl Strategy<Value = Law> {
         }),
         pair().prop_map(move |(low, high)| {
             Law::LogUniform(to_span(low.max(1)), to_span(high.max(1)))
+        }),
+        (span(), 1_000_001..1_000_000_000_u64).prop_map(move |(scale, shape)| Law::Pareto {
+            scale: to_span(scale.max(1)),
+            shape: format!("{}.{:06}", shape / 1_000_000, shape % 1_000_000)
+                .parse()
+                .expect("a shape"),
         }),
         any_quantiles(),
     ]

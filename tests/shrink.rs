@@ -123,3 +123,55 @@ fn what_is_shrunk_twice_is_the_same_and_shrinks_no_further() {
     let again = shrunk(&plan(&once.text()), Seed(3), &wanted).draft;
     assert_eq!(once.size(), again.size(), "{}", again.text());
 }
+
+#[test]
+fn look_at_freezing() {
+    use splitbrain::engine::trace::Recording;
+    let registry = Registry::built_in();
+    let mut differ = 0;
+    for step in ["ForceCollecting", "ForcePromise", "ForceOutcome"] {
+        let plan = without(step);
+        for seed in 1..200 {
+            let run = plan.runner().run(Seed(seed), Recording::Full);
+            let draft = splitbrain::search::freeze::freeze(&plan, &run);
+            let frozen = load(&registry, "frozen", &Edited::new(draft.text())).unwrap();
+            let again = frozen.runner().run(Seed(1), Recording::Full);
+            use splitbrain::engine::trace::{Entry, Kind};
+            let kept = |run: &splitbrain::scenario::run::Run| -> Vec<Entry> {
+                run.entries
+                    .iter()
+                    .filter(|e| {
+                        !matches!(
+                            e.kind,
+                            Kind::Cut
+                                | Kind::Disturb
+                                | Kind::Refuse
+                                | Kind::Mend
+                                | Kind::Crash
+                                | Kind::Step
+                        )
+                    })
+                    .cloned()
+                    .collect()
+            };
+            let (mut run, mut again) = (run, again);
+            run.entries = kept(&run);
+            again.entries = kept(&again);
+            let first = run.entries.iter().zip(&again.entries).position(|(one, other)| {
+                (one.at, one.kind, one.who, one.peer, &one.text)
+                    != (other.at, other.kind, other.who, other.peer, &other.text)
+            });
+            if let Some(first) = first {
+                differ += 1;
+                if differ < 12 {
+                    println!("{step}@{seed}: #{first} of {}", run.entries.len());
+                    for place in first.saturating_sub(2)..first + 2 {
+                        println!("   {:?}", run.entries.get(place));
+                        println!("   {:?}", again.entries.get(place));
+                    }
+                }
+            }
+        }
+    }
+    println!("{differ} differ");
+}

@@ -26,9 +26,10 @@ use splitbrain::{
 };
 use std::{
     fs,
+    io::{BufRead, BufReader},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
 };
 
 const SWARM: &str = "scenarios/two_phase_commit/swarm.ron";
@@ -294,20 +295,27 @@ fn a_sweep_without_time_counts_what_is_complete() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_prints_what_is_complete_and_exits_with_130() {
-    let child = Command::new(env!("CARGO_BIN_EXE_splitbrain"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_splitbrain"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["sweep", HAPPY, "-n", "100000000", "--out"])
+        .args(["sweep", HAPPY, "-n", "100000000", "-f", "jsonl", "--out"])
         .arg(folder("interrupt"))
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let begun = [lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap()];
+    assert!(begun[0].contains("header") && begun[1].contains("block"), "{begun:?}");
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.contains("interrupted, after"), "{told}");
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let end: Value = serde_json::from_str(rest.last().unwrap()).unwrap();
+    assert_eq!((&end["type"], &end["ending"]), (&"end".into(), &"interrupted".into()));
+    let blocks = 1 + rest.iter().filter(|line| line.contains("\"type\":\"block\"")).count() as u64;
+    assert_eq!(
+        (end["blocks"].as_u64(), end["counts"]["seeds"].as_u64()),
+        (Some(blocks), Some(blocks * 256))
+    );
 }
 
 // Planted: a protocol that panics, one that remembers, and where a sweep stops.

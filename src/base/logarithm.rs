@@ -29,10 +29,16 @@ static POWER: [u64; 257] = power_table();
 /// and 1, which count as the same.
 #[inline]
 pub(crate) fn minus_ln(word: u64) -> u64 {
+    times_ln_2(minus_log2(word))
+}
+
+/// −log2(word / 2^64) with [`EXPONENT_BITS`] places, at most 64; 0 and 1 count as the same.
+#[inline]
+pub(crate) fn minus_log2(word: u64) -> u64 {
     let word = word | 1;
     let zeros = word.leading_zeros();
     let log2 = between(&LOG2, word << zeros << 1);
-    times_ln_2((u64::from(zeros + 1) << EXPONENT_BITS) - log2)
+    (u64::from(zeros + 1) << EXPONENT_BITS) - log2
 }
 
 /// An exponent of two as an exponent of e: times ln 2, rounded down.

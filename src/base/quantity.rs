@@ -5,13 +5,15 @@
 //!   "50/s"           Rate              how often something happens on average
 //!   "-200ppm"        PartsPerMillion   how much too fast a clock runs
 //!   "+5ms"           Offset            how far ahead a clock is
+//!   "3.35"           Exponent          the shape of a heavy tail
 //! ```
 //!
 //! All are text in a scenario, integers inside, and text again in serde and in reports; reading
 //! back what was printed gives the same value. Floats and bare numbers were rejected: `0.1` says
 //! neither "a tenth" nor "a tenth of a percent", and both have been meant.
 //!
-//! Limits: a probability is exact to 2^-64, a rate to a millionth of an event, a drift to 1 ppm.
+//! Limits: a probability is exact to 2^-64, a rate to a millionth of an event, a drift to 1 ppm,
+//! an exponent to a millionth.
 
 use super::decimal::{Decimal, Scaled, Shape, deserialize_text, without_trailing_zeros};
 use super::time::{Duration, Time, UNITS, nanos_of};
@@ -26,6 +28,7 @@ const MILLION: u64 = 1_000_000;
 static PROBABILITY: Shape = Shape { what: "a probability", example: "0.1%", units: &[("%", 100)] };
 static RATE: Shape = Shape { what: "a rate", example: "50/s", units: UNITS };
 static DRIFT: Shape = Shape { what: "a drift", example: "-200ppm", units: &[("ppm", 1)] };
+static EXPONENT: Shape = Shape { what: "an exponent", example: "3.35", units: &[] };
 static OFFSET: Shape = Shape { what: "an offset", example: "+5ms", units: UNITS };
 
 /// How likely something is, as a number of 2^64ths; `u64::MAX` stands for certainty.
@@ -91,7 +94,7 @@ macro_rules! debug_as_written {
     };
 }
 
-debug_as_written! { Probability Rate PartsPerMillion Offset }
+debug_as_written! { Probability Rate PartsPerMillion Offset Exponent }
 
 impl fmt::Display for Probability {
     /// The shortest percentage that reads back as this value.
@@ -322,6 +325,45 @@ impl FromStr for Offset {
     }
 }
 
+/// A positive number without a unit, exact to a millionth: the shape of a heavy tail.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Exponent(u64);
+
+impl Exponent {
+    /// One.
+    pub const ONE: Self = Self(MILLION);
+
+    /// How many millionths it is.
+    pub const fn as_millionths(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Exponent {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(&without_trailing_zeros(self.0 / MILLION, self.0 % MILLION, 6))
+    }
+}
+
+impl FromStr for Exponent {
+    type Err = QuantityError;
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let decimal = Decimal::split(text, &EXPONENT)?;
+        if !decimal.unit.is_empty() || decimal.sign.is_some() || decimal.digits == 0 {
+            return Err(EXPONENT.malformed(text, "it is a positive number without a unit"));
+        }
+        match decimal.scaled(MILLION) {
+            Scaled::Whole(millionths) if millionths <= u128::from(1000 * MILLION) => {
+                Ok(Self(millionths as u64))
+            }
+            Scaled::Whole(_) | Scaled::TooLarge => {
+                Err(EXPONENT.overflow(text, "the limit is a thousand"))
+            }
+            Scaled::Broken => Err(EXPONENT.malformed(text, "it has more than six decimals")),
+        }
+    }
+}
+
 /// Text both ways, by `Display` and `FromStr`.
 macro_rules! serde_as_text {
     ($($quantity:ident: $shape:ident),*) => {$(
@@ -339,7 +381,9 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(Probability: PROBABILITY, Rate: RATE, PartsPerMillion: DRIFT, Offset: OFFSET);
+serde_as_text!(
+    Probability: PROBABILITY, Rate: RATE, PartsPerMillion: DRIFT, Offset: OFFSET, Exponent: EXPONENT
+);
 
 #[cfg(test)]
 mod tests {

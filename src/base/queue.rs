@@ -119,6 +119,11 @@ impl Queue {
         Some(Time::from_nanos((key >> 64) as u64))
     }
 
+    /// All entries with their times, cancelled ones included, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Time, Tag)> {
+        self.keys.iter().map(|&key| (Time::from_nanos((key >> 64) as u64), Tag(key as u64)))
+    }
+
     /// Drops the entries that the caller no longer knows.
     pub fn retain(&mut self, mut known: impl FnMut(Tag) -> bool) {
         self.keys.retain(|&key| known(Tag(key as u64)));

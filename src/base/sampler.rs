@@ -14,11 +14,17 @@
 //! makes a message faster, which is how a failing run is simplified. Rejection and the ziggurat
 //! were rejected for that reason; floats because their functions differ by platform.
 //!
+//! A mixture is the one exception to the picture: its word first chooses the part and then the value
+//! within it, so it rises only within a part. Its inverse has no formula, and a table would be
+//! wrong where it matters, in the tail.
+//!
 //! Limits: values are whole nanoseconds, rounded down; exponential tails end at 64·ln 2, some 44
-//! times the mean; logarithms are good to 2e-6.
+//! times the mean, and Pareto tails where as rare a value stands; logarithms are good to 2e-6.
 
-use super::logarithm::{EXPONENT_BITS, high_half, log2, minus_ln, times_ln_2, times_power_of_two};
-use super::quantity::Probability;
+use super::logarithm::{
+    EXPONENT_BITS, high_half, log2, minus_ln, minus_log2, times_ln_2, times_power_of_two,
+};
+use super::quantity::{Exponent, Probability};
 use super::time::{Duration, serialize_as_text};
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +55,18 @@ pub enum Law {
         #[serde(serialize_with = "serialize_as_text")] Duration,
         #[serde(serialize_with = "serialize_as_text")] Duration,
     ),
+    /// At least `scale`, with a heavy tail: P(more than x) = (scale / x)^shape.
+    Pareto {
+        /// The least there is.
+        #[serde(serialize_with = "serialize_as_text")]
+        scale: Duration,
+        /// How thin the tail is; above 1, so that there is a mean.
+        shape: Exponent,
+    },
     /// As measured: straight lines between the given quantiles, from `0%` to `100%`.
     Quantiles(Vec<Quantile>),
+    /// One law or another, each for its share of all values; the shares add up to `100%`.
+    Mixture(Vec<Part>),
 }
 
 /// One measured point, `("99%", "20ms")`: that share of all values is at most that long.
@@ -61,6 +77,15 @@ pub struct Quantile(
     /// The value that this share does not exceed.
     #[serde(serialize_with = "serialize_as_text")]
     pub Duration,
+);
+
+/// One part of a mixture, `("8%", Fixed("5ms"))`: that share of all values follows that law.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part(
+    /// The share of values, above `0%`.
+    pub Probability,
+    /// What they follow.
+    pub Law,
 );
 
 impl Law {
@@ -77,7 +102,15 @@ impl Law {
                 Err("LogUniform begins above zero: the logarithm of 0s does not exist".to_owned())
             }
             Self::LogUniform(lowest, highest) => ascending("LogUniform", *lowest, *highest),
+            Self::Pareto { scale, .. } if scale.is_zero() => {
+                Err("Pareto begins above zero: its scale is its least value".to_owned())
+            }
+            Self::Pareto { shape, .. } if *shape <= Exponent::ONE => {
+                Err(format!("a Pareto law of shape {shape} has no mean: it lies above 1"))
+            }
+            Self::Pareto { .. } => Ok(()),
             Self::Quantiles(points) => complete(points),
+            Self::Mixture(parts) => whole(parts),
         }
     }
 
@@ -100,11 +133,44 @@ impl Law {
                 let (lowest, highest) = (lowest.as_nanos(), highest.as_nanos());
                 Curve::LogUniform { lowest, highest, octaves: log2(highest) - log2(lowest) }
             }
+            Self::Pareto { scale, shape } => {
+                let (one, shape) = (Exponent::ONE.as_millionths(), shape.as_millionths());
+                let inverse_shape = (u128::from(one) << 64) / u128::from(shape);
+                Curve::Pareto { scale: scale.as_nanos(), inverse_shape: inverse_shape as u64 }
+            }
             Self::Quantiles(points) => Curve::Quantiles(
                 points.windows(2).map(|pair| Line::new(pair[0], pair[1])).collect(),
             ),
+            Self::Mixture(parts) => Curve::Mixture(Self::stretches(parts)?),
         }))
     }
+}
+
+impl Law {
+    /// Lays the parts of a mixture side by side over all words; the last ends where they end.
+    fn stretches(parts: &[Part]) -> Result<Box<[(Stretch, Sampler)]>, String> {
+        let mut start = 0;
+        let mut stretches = Vec::with_capacity(parts.len());
+        for (place, Part(share, law)) in parts.iter().enumerate() {
+            let last = place + 1 == parts.len();
+            let end = if last { u64::MAX } else { start + share.as_word() };
+            stretches.push((Stretch::new(start, end), law.compile()?));
+            start = end;
+        }
+        Ok(stretches.into())
+    }
+}
+
+/// Shares are rounded to 2^64ths each, so their sum may be off by as many.
+fn whole(parts: &[Part]) -> Result<(), String> {
+    let sum: u128 = parts.iter().map(|Part(share, _)| u128::from(share.as_word())).sum();
+    if parts.iter().any(|Part(share, _)| *share == Probability::NEVER) {
+        return Err("a part of Mixture has a share above 0%; leave it out for none".to_owned());
+    }
+    if sum.abs_diff(1 << 64) > parts.len() as u128 {
+        return Err("the shares of Mixture add up to 100%".to_owned());
+    }
+    parts.iter().try_for_each(|Part(_, law)| law.validate())
 }
 
 fn ascending(law: &str, lowest: Duration, highest: Duration) -> Result<(), String> {
@@ -161,11 +227,13 @@ enum Curve {
     Uniform { lowest: u64, width: u64 },
     Exponential { floor: u64, mean_excess: u64 },
     LogUniform { lowest: u64, highest: u64, octaves: u64 },
+    Pareto { scale: u64, inverse_shape: u64 },
     Quantiles(Box<[Line]>),
+    Mixture(Box<[(Stretch, Sampler)]>),
 }
 
 impl Sampler {
-    /// The span at `word`; never less than at a smaller word. Allocates nothing.
+    /// The span at `word`; never less than at a smaller word (of one part). Allocates nothing.
     #[inline]
     pub fn sample(&self, word: u64) -> Duration {
         Duration::from_nanos(match &self.0 {
@@ -175,18 +243,32 @@ impl Sampler {
             Curve::LogUniform { lowest, highest, octaves } => {
                 log_uniform(*lowest, *highest, *octaves, word)
             }
+            Curve::Pareto { scale, inverse_shape } => pareto(*scale, *inverse_shape, word),
             Curve::Quantiles(lines) => on_lines(lines, word),
+            Curve::Mixture(parts) => return of_parts(parts, word),
         })
     }
 
     /// The least span there is.
     pub fn min(&self) -> Duration {
-        self.sample(0)
+        match &self.0 {
+            Curve::Mixture(parts) => {
+                let least = parts.iter().map(|(_, law)| law.min()).min();
+                least.expect("a validated mixture has parts")
+            }
+            _ => self.sample(0),
+        }
     }
 
-    /// The greatest span there is; of an exponential law the 2^-64 tail.
+    /// The greatest span there is; of an exponential or Pareto law the 2^-64 tail.
     pub fn max(&self) -> Duration {
-        self.sample(u64::MAX)
+        match &self.0 {
+            Curve::Mixture(parts) => {
+                let greatest = parts.iter().map(|(_, law)| law.max()).max();
+                greatest.expect("a validated mixture has parts")
+            }
+            _ => self.sample(u64::MAX),
+        }
     }
 
     /// The mean, to a few nanoseconds or millionths.
@@ -201,7 +283,16 @@ impl Sampler {
                 mean.map_or(*lowest, |mean| u64::try_from(mean).unwrap_or(u64::MAX))
                     .clamp(*lowest, *highest)
             }
+            Curve::Pareto { scale, inverse_shape } => {
+                let share = u128::from(inverse_shape.wrapping_neg()); // 1 − 1/shape
+                u64::try_from((u128::from(*scale) << 64) / share).unwrap_or(u64::MAX)
+            }
             Curve::Quantiles(lines) => lines.iter().map(Line::share_of_mean).sum(),
+            Curve::Mixture(parts) => {
+                let share =
+                    |(of, law): &(Stretch, Self)| high_half(law.mean().as_nanos(), of.width());
+                parts.iter().map(share).sum()
+            }
         })
     }
 }
@@ -220,6 +311,12 @@ fn exponential(floor: u64, mean_excess: u64, word: u64) -> u64 {
     u64::try_from(excess).unwrap_or(u64::MAX).saturating_add(floor)
 }
 
+/// The probability of a greater value, to the power of −1/shape.
+fn pareto(scale: u64, inverse_shape: u64, word: u64) -> u64 {
+    let exponent = high_half(minus_log2(!word), inverse_shape);
+    u64::try_from(times_power_of_two(scale, exponent)).unwrap_or(u64::MAX)
+}
+
 /// The table may overshoot by a millionth, hence the limit.
 fn log_uniform(lowest: u64, highest: u64, octaves: u64, word: u64) -> u64 {
     let value = times_power_of_two(lowest, high_half(octaves, word));
@@ -227,45 +324,71 @@ fn log_uniform(lowest: u64, highest: u64, octaves: u64, word: u64) -> u64 {
 }
 
 fn on_lines(lines: &[Line], word: u64) -> u64 {
-    match lines.iter().find(|line| word < line.end) {
+    match lines.iter().find(|line| word < line.over.end) {
         Some(line) => line.at(word),
         None => lines.last().map_or(0, |line| line.lowest + line.rise),
     }
 }
 
-/// A straight piece of a law, over the words from `start` up to but not including `end`.
+fn of_parts(parts: &[(Stretch, Sampler)], word: u64) -> Duration {
+    match parts.iter().find(|(stretch, _)| word < stretch.end) {
+        Some((stretch, law)) => law.sample(stretch.fraction(word)),
+        None => parts.last().map_or(Duration::ZERO, |(_, law)| law.sample(u64::MAX)),
+    }
+}
+
+/// The words from `start` up to but not including `end`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
+struct Stretch {
     start: u64,
     end: u64,
-    lowest: u64,
-    rise: u64,
-    /// The width of the piece, shifted left until its top bit is set, …
+    /// Its width, shifted left until its top bit is set, …
     shift: u32,
     /// … and 2^127 divided by that: a multiplication replaces the division in each draw.
     inverse: u64,
 }
 
-impl Line {
-    fn new(Quantile(share, value): Quantile, Quantile(next_share, next_value): Quantile) -> Self {
-        let (start, end) = (share.as_word(), next_share.as_word());
+impl Stretch {
+    fn new(start: u64, end: u64) -> Self {
         assert!(start < end, "a validated law has rising shares");
         let shift = (end - start).leading_zeros();
         let inverse = (1_u128 << 127) / u128::from((end - start) << shift);
-        let inverse = u64::try_from(inverse).unwrap_or(u64::MAX);
-        let (lowest, rise) = (value.as_nanos(), (next_value - value).as_nanos());
-        Self { start, end, lowest, rise, shift, inverse }
+        Self { start, end, shift, inverse: u64::try_from(inverse).unwrap_or(u64::MAX) }
+    }
+
+    fn width(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// How far into the stretch a word lies, in 2^64ths.
+    #[inline]
+    fn fraction(&self, word: u64) -> u64 {
+        let position = u128::from((word - self.start) << self.shift);
+        ((position * u128::from(self.inverse)) >> 63) as u64
+    }
+}
+
+/// A straight piece of a law.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    over: Stretch,
+    lowest: u64,
+    rise: u64,
+}
+
+impl Line {
+    fn new(Quantile(share, value): Quantile, Quantile(next_share, next_value): Quantile) -> Self {
+        let over = Stretch::new(share.as_word(), next_share.as_word());
+        Self { over, lowest: value.as_nanos(), rise: (next_value - value).as_nanos() }
     }
 
     #[inline]
     fn at(&self, word: u64) -> u64 {
-        let position = u128::from((word - self.start) << self.shift);
-        let fraction = (position * u128::from(self.inverse)) >> 63;
-        self.lowest + high_half(self.rise, fraction as u64)
+        self.lowest + high_half(self.rise, self.over.fraction(word))
     }
 
     /// The middle value, weighted by the share of words that fall on this line.
     fn share_of_mean(&self) -> u64 {
-        high_half(self.lowest + self.rise / 2, self.end - self.start)
+        high_half(self.lowest + self.rise / 2, self.over.width())
     }
 }

@@ -179,7 +179,7 @@ impl Checker for AtomicCommit {
         self.stands.fold(fold);
     }
 
-    fn broken(&mut self) -> Option<&'static str> {
+    fn broken(&mut self) -> Vec<&'static str> {
         self.stands.sort();
         let judgements =
             [self.agreement(), self.stability(), self.validity(), self.nontriviality()];

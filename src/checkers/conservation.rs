@@ -164,10 +164,10 @@ impl Checker for Conservation {
         self.committed.keys().for_each(|txn| fold.word(u64::from(txn.0)));
     }
 
-    fn broken(&mut self) -> Option<&'static str> {
+    fn broken(&mut self) -> Vec<&'static str> {
         self.gather();
         let (before, after) = self.totals();
-        (before != after).then_some(CONSERVATION)
+        (before != after).then_some(CONSERVATION).into_iter().collect()
     }
 }
 

@@ -134,8 +134,8 @@ impl Checker for Delivery {
         self.effects.keys().for_each(|item| fold.word(*item));
     }
 
-    fn broken(&mut self) -> Option<&'static str> {
-        self.twice.map(|_| AT_MOST_ONCE)
+    fn broken(&mut self) -> Vec<&'static str> {
+        self.twice.map(|_| AT_MOST_ONCE).into_iter().collect()
     }
 }
 

@@ -168,9 +168,10 @@ impl Checker for Durability {
     }
 
     /// Without a crash nothing is lost yet: what is not durable now may be in a moment.
-    fn broken(&mut self) -> Option<&'static str> {
+    fn broken(&mut self) -> Vec<&'static str> {
         let lost = |(txn, said): (&TxnId, &Txn)| self.loss(*txn, said).is_some();
-        (self.weather.is_disturbed() && self.txns.iter().any(lost)).then_some(DURABILITY)
+        let broken = self.weather.is_disturbed() && self.txns.iter().any(lost);
+        broken.then_some(DURABILITY).into_iter().collect()
     }
 }
 

@@ -79,6 +79,8 @@ fn fact_says(fact: &Fact) -> String {
         }
         Fact::Accepted(item) => format!("accepted item {item}"),
         Fact::TookEffect(item) => format!("item {item} took effect"),
+        Fact::Holds { key, value, beside: 0 } => format!("held {value} in register {key}"),
+        Fact::Holds { key, value, .. } => format!("held {value} beside it in register {key}"),
     }
 }
 

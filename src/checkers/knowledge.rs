@@ -87,7 +87,8 @@ impl Knowledge {
             | Fact::RestsOn(..)
             | Fact::Stages { .. }
             | Fact::Accepted(_)
-            | Fact::TookEffect(_) => {}
+            | Fact::TookEffect(_)
+            | Fact::Holds { .. } => {}
         }
     }
 
@@ -214,10 +215,10 @@ pub(super) fn judge(
     Judgement { property, verdict, exercised, note }
 }
 
-/// The first property that is violated.
-pub(super) fn violated(judgements: &[Judgement]) -> Option<&'static str> {
-    let broken = judgements.iter().find(|one| matches!(one.verdict, Verdict::Violated(_)));
-    broken.map(|judgement| judgement.property)
+/// The properties that are violated.
+pub(super) fn violated(judgements: &[Judgement]) -> Vec<&'static str> {
+    let broken = judgements.iter().filter(|one| matches!(one.verdict, Verdict::Violated(_)));
+    broken.map(|judgement| judgement.property).collect()
 }
 
 /// As [`judge`], for what must happen *in the end*: not exercised while faults may still act,

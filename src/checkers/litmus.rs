@@ -310,7 +310,7 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
         Fact::Stages { txn: of, key, before, after } => {
             Fact::Stages { txn: txn(of), key, before, after }
         }
-        other @ (Fact::Accepted(_) | Fact::TookEffect(_)) => other,
+        other @ (Fact::Accepted(_) | Fact::TookEffect(_) | Fact::Holds { .. }) => other,
     };
     let what = |what| match what {
         What::Stated(at, said) => What::Stated(node(at), fact(said)),

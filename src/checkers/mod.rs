@@ -23,9 +23,21 @@ mod forgetting;
 mod no_blocking;
 
 // What any protocol may promise.
+mod answered;
 mod conservation;
 mod delivery;
 mod progress;
+
+// What replicas promise.
+mod replicas;
+// What clients saw, whatever answered them.
+pub mod history;
+
+// What registers promise their clients.
+mod convergence;
+mod linearizable;
+mod sessions;
+mod staleness;
 
 // Shared parts: the fold of what nodes know, and how a witness is cited and found again.
 mod evidence;
@@ -79,9 +91,9 @@ pub trait Checker: Send {
     /// times, nothing that only counts. Two checkers that fold alike must judge alike for ever.
     fn fold(&self, _: &mut Fold) {}
 
-    /// The first explorable property that would be violated if the run ended here.
-    fn broken(&mut self) -> Option<&'static str> {
-        None
+    /// The explorable properties that would be violated if the run ended here.
+    fn broken(&mut self) -> Vec<&'static str> {
+        Vec::new()
     }
 }
 
@@ -193,6 +205,13 @@ pub fn all() -> Vec<CheckEntry> {
         forgetting::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
+        answered::ENTRY,
+        replicas::AGREE_ENTRY,
+        replicas::KEEP_ENTRY,
+        linearizable::ENTRY,
+        sessions::ENTRY,
+        staleness::ENTRY,
+        convergence::ENTRY,
     ]
 }
 

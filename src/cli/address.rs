@@ -4,7 +4,11 @@
 //!   scenarios/two_phase_commit/partition.ron@7      a file and a seed
 //!   partition@7     two_phase_commit/partition@7    its name, looked up under scenarios/
 //!   partition@7-3ce8e2                              and the first digits of its trace hash
+//!   partition.run                                   a file that `run --record` wrote
 //! ```
+//!
+//! A recorded run has its scenario in it, edits included, and that is what is run: the file where
+//! the scenario came from may have changed since.
 //!
 //! A hash in an address is a promise: whoever runs the address and finds another hash runs
 //! something else, and has to say so. A name that two scenarios share is refused rather than
@@ -12,8 +16,16 @@
 //!
 //! Limits: edits are not part of an address; they are given beside it with `--set`.
 
-use super::{Environment, exit::Code, files::Loaded, files::scenario_files};
-use crate::base::{ids::Seed, text::diagnostic::suggest};
+use super::{
+    Environment,
+    exit::Code,
+    files::{Loaded, scenario_files},
+    run::cut_short,
+};
+use crate::{
+    base::{ids::Seed, text::diagnostic::suggest},
+    search::recording::{RecordedRun, SCHEMA},
+};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -22,11 +34,13 @@ use std::{
 
 /// Where scenarios are looked up by name.
 const HOME: &str = "scenarios";
+/// No recorded run is larger.
+const BYTES_MAX: u64 = 64 << 20;
 
 /// Arguments that name one run; to be flattened into those of a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArguments {
-    /// The run: FILE@SEED, NAME@SEED, or either with -HASH behind it.
+    /// The run: FILE@SEED, NAME@SEED, either with -HASH behind it, or a recorded run's file.
     #[arg(value_name = "RUN")]
     pub(super) run: String,
 
@@ -111,11 +125,16 @@ pub(super) struct NamedRun {
     pub(super) sets: Vec<(String, String)>,
     /// The hash that was promised.
     pub(super) hash: Option<HashPrefix>,
+    /// The recording that it comes from, and its file; none where it was edited.
+    pub(super) recorded: Option<(PathBuf, RecordedRun)>,
 }
 
 impl NamedRun {
     /// The address of the run once its hash is known, with its edits, as arguments of a command.
     pub(super) fn arguments(&self, hash: u128) -> String {
+        if let Some((path, _)) = &self.recorded {
+            return path.display().to_string();
+        }
         let short = format!("{hash:032x}");
         let mut words = format!("{}@{}-{}", self.file.path.display(), self.seed, &short[..6]);
         for (path, value) in &self.sets {
@@ -129,29 +148,76 @@ impl Environment<'_> {
     /// Finds and loads the run that somebody named; says what is wrong when there is none.
     pub(super) fn named_run(&self, arguments: &RunArguments) -> Result<NamedRun, Code> {
         let RunArguments { run, sets, expect_hash } = arguments;
-        let address: Address =
-            run.parse().map_err(|error: String| self.usage(&self.advised(run, &error)))?;
-        let hash = match (address.hash, expect_hash.clone()) {
-            (Some(one), Some(other)) if one != other => {
-                let message = format!("`{run}` promises another hash than --expect-hash {other}");
+        let mut named = match read_recording(Path::new(run)) {
+            Some(Ok(recorded)) => self.recorded_run(Path::new(run), recorded, sets)?,
+            Some(Err(error)) => return Err(self.usage(&format!("{run}: {error}"))),
+            None => self.addressed_run(run, sets)?,
+        };
+        if let Some(expected) = expect_hash {
+            if named.hash.as_ref().is_some_and(|promised| promised != expected) {
+                let message =
+                    format!("`{run}` promises another hash than --expect-hash {expected}");
                 return Err(self.usage(&message));
             }
-            (one, other) => one.or(other),
-        };
+            named.hash = Some(expected.clone());
+        }
+        Ok(named)
+    }
+
+    fn recorded_run(
+        &self,
+        path: &Path,
+        recorded: RecordedRun,
+        sets: &[(String, String)],
+    ) -> Result<NamedRun, Code> {
+        let mut file = self.load_recorded(path, &recorded, sets)?;
+        if let Some(until) = recorded.until() {
+            cut_short(&mut file.plan, until);
+        }
+        let (seed, _) = recorded.address();
+        let edits = recorded.sets.iter().chain(sets).cloned().collect();
+        let recorded = sets.is_empty().then(|| (path.to_owned(), recorded));
+        Ok(NamedRun { file, seed, sets: edits, hash: None, recorded })
+    }
+
+    fn addressed_run(&self, run: &str, sets: &[(String, String)]) -> Result<NamedRun, Code> {
+        let address: Address =
+            run.parse().map_err(|error: String| self.usage(&advised(run, error)))?;
         let path = find(&address.scenario).map_err(|error| self.usage(&error))?;
         let mut loaded = self.load_all(&[path], sets)?;
         let file = loaded.pop().expect("one path is one file or an error");
-        Ok(NamedRun { file, seed: address.seed, sets: sets.clone(), hash })
+        let Address { seed, hash, .. } = address;
+        Ok(NamedRun { file, seed, sets: sets.to_vec(), hash, recorded: None })
     }
+}
 
-    /// An error in an address, without advice about seeds for something that does not exist.
-    #[expect(clippy::unused_self, reason = "all that is told goes through the environment")]
-    fn advised(&self, run: &str, error: &str) -> String {
-        match find(run) {
-            Err(missing) if !run.contains('@') => missing,
-            _ => error.to_owned(),
-        }
+/// An error in an address; what does not exist needs no advice about seeds.
+fn advised(run: &str, error: String) -> String {
+    match find(run) {
+        Err(missing) if !run.contains('@') => missing,
+        _ => error,
     }
+}
+
+/// The recording in a file; `None` where there is no file, or a scenario.
+fn read_recording(path: &Path) -> Option<Result<RecordedRun, String>> {
+    let is_scenario = path.extension().is_some_and(|extension| extension == "ron");
+    let length = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
+    if is_scenario {
+        return None;
+    }
+    if length > BYTES_MAX {
+        return Some(Err("no recorded run is that large".to_owned()));
+    }
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return Some(Err(format!("failed to read it: {error}"))),
+    };
+    let read = RecordedRun::read(&text);
+    Some(read.map_err(|error| match text.contains(SCHEMA) {
+        true => format!("a damaged recorded run: {error}"),
+        false => "neither a scenario (*.ron) nor a run that `run --record` wrote".to_owned(),
+    }))
 }
 
 /// The scenario file of a path or name.

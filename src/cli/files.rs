@@ -16,6 +16,7 @@ use crate::{
         load::{LoadError, edit, load},
         plan::Plan,
     },
+    search::recording::RecordedRun,
 };
 use anstream::AutoStream;
 use std::path::{Path, PathBuf};
@@ -101,15 +102,42 @@ impl Environment<'_> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| self.usage(&format!("failed to read {name}: {error}")))?;
-        let edited: Edited = match edit(&text, sets) {
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        self.load_text((&name, &stem), &text, sets, mistakes)
+    }
+
+    /// Loads a scenario that has been read: `name` is the file's, `stem` the scenario's.
+    fn load_text(
+        &self,
+        (name, stem): (&str, &str),
+        text: &str,
+        sets: &[(String, String)],
+        mistakes: &mut Vec<serde_json::Value>,
+    ) -> Result<Plan, Code> {
+        let edited: Edited = match edit(text, sets) {
             Ok(edited) => edited,
             Err(error) => return Err(self.usage(&format!("{name}: {error}"))),
         };
-        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        load(self.registry, &stem, &edited).map_err(|error| {
-            self.show_mistakes(&name, &error, mistakes);
+        load(self.registry, stem, &edited).map_err(|error| {
+            self.show_mistakes(name, &error, mistakes);
             Code::Usage
         })
+    }
+
+    /// Loads the scenario that a recorded run has in it, and shows its mistakes if it has any.
+    pub(super) fn load_recorded(
+        &self,
+        path: &Path,
+        recorded: &RecordedRun,
+        sets: &[(String, String)],
+    ) -> Result<Loaded, Code> {
+        let mut mistakes = Vec::new();
+        let name = path.display().to_string();
+        let loaded = self.load_text((&name, &recorded.name), &recorded.text, sets, &mut mistakes);
+        if self.format == Format::Json && !mistakes.is_empty() {
+            self.print(&format!("{}\n", serde_json::Value::from(mistakes)));
+        }
+        loaded.map(|plan| Loaded { path: PathBuf::from(&recorded.scenario), plan })
     }
 
     pub(super) fn usage(&self, message: &str) -> Code {

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · sweep · shrink · replay · check · list · new · … ──▶ exit code
+//!   main_with(registry) ── run · sweep · explore · shrink · why · replay · check · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -14,16 +14,21 @@ mod address;
 mod caught;
 mod check;
 mod completions;
+mod diff;
 mod explain;
+mod explore;
 mod files;
+mod judge;
 mod list;
 mod matrix;
 mod merge;
 mod new;
+mod parting;
 mod replay;
 mod run;
 mod shrink;
 mod sweep;
+mod why;
 
 // Exit codes, documented.
 pub mod exit;
@@ -63,6 +68,8 @@ enum Format {
 enum Command {
     /// Run one seed of each scenario and say what happened.
     Run(run::Arguments),
+    /// Go through every order, loss and crash within budgets.
+    Explore(explore::Arguments),
     /// Run many seeds of each scenario and say what fails, how often and in which seed.
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
@@ -73,8 +80,14 @@ enum Command {
     Matrix(matrix::Arguments),
     /// Reduce a failing run to the few things that it needs, and write them as a scenario.
     Shrink(shrink::Arguments),
+    /// Change one thing of a failing run after the other: what does the failure need?
+    Why(why::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
+    /// Compare two runs: where they part, and what differs in the end.
+    Diff(diff::Arguments),
+    /// Judge a recorded history: linearizability, session guarantees, staleness.
+    Judge(judge::Arguments),
     /// Look for mistakes in scenario files without showing a run.
     Check(check::Arguments),
     /// List scenarios, protocols, workloads, checks or mistakes.
@@ -109,12 +122,16 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     environment.choose_colour();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&environment, &arguments),
+        Command::Explore(arguments) => explore::explore(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Ablate(arguments) => ablate::ablate(&environment, &arguments),
         Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
+        Command::Why(arguments) => why::why(&environment, &arguments),
         Command::Replay(arguments) => replay::replay(&environment, &arguments),
+        Command::Diff(arguments) => diff::diff(&environment, &arguments),
+        Command::Judge(arguments) => judge::judge(&environment, &arguments),
         Command::Check(arguments) => check::check(&environment, &arguments),
         Command::List(arguments) => list::list(&environment, &arguments),
         Command::Explain(arguments) => explain::explain(&environment, &arguments),

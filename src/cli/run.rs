@@ -20,14 +20,19 @@ use crate::{
         trace::{ENGINE_EPOCH, Recording},
     },
     report::{
-        charts, json,
+        charts, export, json,
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
+        words::Words,
     },
     scenario::{
         plan::{Met, Plan, Runner},
         run::{RuleReport, Run},
+    },
+    search::{
+        divergence::happenings,
+        recording::{Provenance, RecordedRun},
     },
 };
 use indicatif::ProgressBar;
@@ -64,13 +69,42 @@ pub(super) struct Arguments {
     #[arg(long)]
     report: bool,
 
+    /// Write the run for other tools: `history`, `shiviz`, `perfetto`.
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    export: Vec<Export>,
+
     /// Where reports go.
     #[arg(long, value_name = "FOLDER", default_value = "reports")]
     out: PathBuf,
 
+    /// Write the run to a file from which `replay` can tell whether it is still the same.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+
     /// Run everything twice and compare, event by event.
     #[arg(long)]
     verify_determinism: bool,
+}
+
+/// A form of a run that another tool reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Export {
+    /// What clients saw: history.jsonl, for `judge`.
+    History,
+    /// A log with vector clocks: shiviz.log.
+    Shiviz,
+    /// Chrome trace events: perfetto.json.
+    Perfetto,
+}
+
+impl Export {
+    fn of(self, run: &Run) -> (&'static str, String) {
+        match self {
+            Self::History => ("history.jsonl", export::history(run)),
+            Self::Shiviz => ("shiviz.log", export::shiviz(run)),
+            Self::Perfetto => ("perfetto.json", export::perfetto(run)),
+        }
+    }
 }
 
 fn seed(text: &str) -> Result<Seed, String> {
@@ -99,6 +133,14 @@ pub(super) fn run(environment: &Environment<'_>, arguments: &Arguments) -> Code 
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Some(path) = &arguments.record {
+        if loaded.len() > 1 {
+            return environment.usage("--record takes one scenario: a recorded run is one run");
+        }
+        if path.extension().is_some_and(|extension| extension == "ron") {
+            return environment.usage("--record writes no scenario: choose an ending but .ron");
+        }
+    }
     let mut code = Code::AsExpected;
     let mut objects = Vec::new();
     let progress = progress(loaded.len());
@@ -124,7 +166,8 @@ fn progress(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64) // It hides itself where stderr is no terminal.
 }
 
-fn cut_short(plan: &mut Plan, until: Duration) {
+/// Ends a plan's run at an instant, if it does not end before.
+pub(super) fn cut_short(plan: &mut Plan, until: Duration) {
     let mut setup = (*plan.setup).clone();
     setup.end = setup.end.min(Time::ZERO + until);
     setup.heal_at = setup.heal_at.filter(|at| *at <= setup.end);
@@ -156,7 +199,7 @@ impl Teller<'_> {
         }
         let met = plan.expectation(&run.judgements);
         let mut code = self.code(&run, &met);
-        match self.reports(&run) {
+        match self.reports(&run).and_then(|reports| self.recorded(&run, &runner, reports)) {
             Ok(reports) => self.show(&run, &met, reports, objects),
             Err(error) => code = self.environment.usage(&error),
         }
@@ -255,10 +298,15 @@ impl Teller<'_> {
 
     /// Writes the pictures, if they are wanted, and gives their paths.
     fn reports(&self, run: &Run) -> Result<Vec<String>, String> {
-        if !self.arguments.report {
-            return Ok(Vec::new());
-        }
         let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
+        let exports: Vec<_> = self.arguments.export.iter().map(|export| export.of(run)).collect();
+        let mut written = Vec::new();
+        if !exports.is_empty() {
+            written = write_all(&folder, &exports)?;
+        }
+        if !self.arguments.report {
+            return Ok(written);
+        }
         let latency = charts::latency(run);
         let doubt = charts::in_doubt(run);
         let files = [
@@ -268,7 +316,31 @@ impl Teller<'_> {
             ("in_doubt.svg", doubt.svg),
             ("in_doubt.csv", doubt.csv),
         ];
-        write_all(&folder, &files)
+        written.extend(write_all(&folder, &files)?);
+        Ok(written)
+    }
+
+    /// Writes the run to a file, if that is wanted, and adds its path to those of the reports.
+    fn recorded(
+        &self,
+        run: &Run,
+        runner: &Runner<'_>,
+        mut reports: Vec<String>,
+    ) -> Result<Vec<String>, String> {
+        let Some(path) = &self.arguments.record else { return Ok(reports) };
+        let words = Words::of(run);
+        let from = Provenance {
+            scenario: &self.file.path.display().to_string(),
+            text: &self.file.plan.text,
+            sets: &self.arguments.sets,
+            until: self.arguments.until,
+        };
+        let happenings = happenings(run, |entry| words.line(entry));
+        let recorded = RecordedRun::of(run, from, &happenings, runner.simulation().trace());
+        std::fs::write(path, recorded.write())
+            .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+        reports.push(path.display().to_string());
+        Ok(reports)
     }
 }
 

@@ -48,33 +48,49 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn shrink(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    let named = match environment.named_run(&arguments.run) {
-        Ok(named) => named,
+    let picked = match pick(environment, &arguments.run, arguments.keep.as_deref()) {
+        Ok(picked) => picked,
         Err(code) => return code,
     };
-    let plan = &named.file.plan;
-    let seen = Seen::of(plan, named.seed, &catch);
-    if let Some(promised) = named.hash.as_ref().filter(|hash| !hash.fits(seen.run.hash)) {
-        environment.complain(&format!(
-            "error: this is another run: its hash is {:032x}, not {promised}… (epoch {ENGINE_EPOCH})\n",
-            seen.run.hash
-        ));
-        return Code::Diverged;
-    }
-    let wanted = match wanted(plan, &seen, arguments.keep.as_deref()) {
-        Ok(wanted) => wanted,
-        Err(Refused::NothingFails(why)) => {
-            environment.complain(&format!("{why}\n"));
-            return Code::NothingToRun;
-        }
-        Err(Refused::Usage(why)) => return environment.usage(&why),
-    };
-    match shrunk(environment, plan, named.seed, &wanted, arguments.budget) {
-        Ok(shrunk) => deliver(environment, arguments, &named, &wanted, shrunk, &seen),
+    let Picked { named, wanted, .. } = &picked;
+    match shrunk(environment, &named.file.plan, named.seed, wanted, arguments.budget) {
+        Ok(shrunk) => deliver(environment, arguments, &picked, shrunk),
         Err(why) => {
             environment.complain(&format!("error: {why}\n"));
             Code::Inconclusive
         }
+    }
+}
+
+/// A run that fails, and the failure that is meant.
+pub(super) struct Picked {
+    pub(super) named: NamedRun,
+    pub(super) wanted: Fingerprint,
+    hash: u128,
+}
+
+/// Runs what was named and picks the failure that is meant; says why there is none.
+pub(super) fn pick(
+    environment: &Environment<'_>,
+    run: &RunArguments,
+    keep: Option<&str>,
+) -> Result<Picked, Code> {
+    let named = environment.named_run(run)?;
+    let seen = Seen::of(&named.file.plan, named.seed, &catch);
+    let hash = seen.run.hash;
+    if let Some(promised) = named.hash.as_ref().filter(|promised| !promised.fits(hash)) {
+        environment.complain(&format!(
+            "error: this is another run: its hash is {hash:032x}, not {promised}… (epoch {ENGINE_EPOCH})\n",
+        ));
+        return Err(Code::Diverged);
+    }
+    match wanted(&named.file.plan, &seen, keep) {
+        Ok(wanted) => Ok(Picked { named, wanted, hash }),
+        Err(Refused::NothingFails) => {
+            environment.complain("nothing to do: this run violates nothing\n");
+            Err(Code::NothingToRun)
+        }
+        Err(Refused::Usage(why)) => Err(environment.usage(&why)),
     }
 }
 
@@ -110,7 +126,7 @@ fn told(plan: &Plan, seed: Seed, wanted: &Fingerprint, shrunk: &Shrunk) -> Vec<S
     lines
 }
 
-fn sizes(before: Size, after: Size) -> String {
+pub(super) fn sizes(before: Size, after: Size) -> String {
     format!(
         "{} → {} faults, {} → {} operations, {} → {} messages and {} → {} other decisions",
         before.faults,
@@ -125,7 +141,7 @@ fn sizes(before: Size, after: Size) -> String {
 }
 
 enum Refused {
-    NothingFails(String),
+    NothingFails,
     Usage(String),
 }
 
@@ -134,9 +150,7 @@ enum Refused {
 fn wanted(plan: &Plan, seen: &Seen, keep: Option<&str>) -> Result<Fingerprint, Refused> {
     let failures = seen.fingerprints();
     let Some(first) = failures.first() else {
-        return Err(Refused::NothingFails(
-            "nothing to shrink: this run violates nothing".to_owned(),
-        ));
+        return Err(Refused::NothingFails);
     };
     if let Some(keep) = keep {
         let is_meant = |one: &&Fingerprint| one.property == keep || one.to_string() == keep;
@@ -153,11 +167,10 @@ fn wanted(plan: &Plan, seen: &Seen, keep: Option<&str>) -> Result<Fingerprint, R
 fn deliver(
     environment: &Environment<'_>,
     arguments: &Arguments,
-    named: &NamedRun,
-    wanted: &Fingerprint,
+    picked: &Picked,
     shrunk: Shrunk,
-    seen: &Seen,
 ) -> Code {
+    let Picked { named, wanted, hash } = picked;
     let text = shrunk.draft.text();
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     if to_stdout {
@@ -174,7 +187,7 @@ fn deliver(
     match environment.format {
         Format::Human => {
             let mut lines = format!("shrunk    {wanted}\n");
-            lines += &format!("from      {}\n", named.arguments(seen.run.hash));
+            lines += &format!("from      {}\n", named.arguments(*hash));
             lines += &format!("size      {}\n", sizes(shrunk.before, after));
             let minimal = if shrunk.cut_short {
                 "the budget of runs was used up: not minimal".to_owned()

@@ -12,6 +12,7 @@
 
 use super::{
     clients::{Again, Draw, Request, Target},
+    clock::{Clock, ClockLaw},
     core::{Core, Event},
     network::{Endpoint, Lost},
     operations::{Answer, Ending, HistoryEntry},
@@ -154,6 +155,19 @@ impl<P: Protocol> Core<P> {
     /// The history of an operation that was invoked.
     pub(super) fn entry(&self, op: OpId) -> &HistoryEntry {
         self.history.get(op).expect("what is under way was invoked")
+    }
+
+    /// Who asked for an operation; the first client where nobody did, on a bench.
+    pub(super) fn asked_by(&self, op: OpId) -> ClientId {
+        self.history.get(op).map_or(ClientId(0), |entry| entry.client)
+    }
+
+    /// When an operation was asked for, on its client's clock; now where nobody asked.
+    pub(super) fn asked_at(&self, op: OpId) -> Time {
+        let Some(entry) = self.history.get(op) else { return self.now };
+        let law = ClockLaw { offset_max: self.setup.client_offset_max, ..ClockLaw::default() };
+        let name = self.names.endpoints[usize::from(self.catalog.client_end(entry.client).0)];
+        Clock::draw(law, &self.draws, name).read(entry.invoked_at)
     }
 
     /// How long the next handler of a node takes.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A client is an endpoint with links of its own, not a node: it cannot crash, and nothing it knows
-//! is lost. Its clock is true time. An operation ends once, by an answer or by patience; silence
+//! is lost. Its clock is true time unless a scenario sets it wrong for good. An operation ends once, by an answer or by patience; silence
 //! is *unknown* and never taken for failure. Clients as protocol nodes were rejected: every
 //! protocol would have to write them again, and the history would depend on code under test.
 //!

@@ -31,6 +31,7 @@ use super::{
     setup::{Service, Setup, Ties},
     signal::{Signal, What},
     trace::{Entry, Kind, Recording, Trace},
+    weather::Sky,
 };
 use crate::base::{
     draws::{Attempts, Draws, Key, Purpose, name_word},
@@ -140,6 +141,15 @@ pub(super) struct Doom {
     pub(super) wipe: bool,
 }
 
+/// The next force fails, and the node stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failing {
+    pub(super) rule: u16,
+    pub(super) strike: u64,
+    pub(super) down: Option<Duration>,
+    pub(super) keeps: Option<u32>,
+}
+
 /// The node is down.
 pub(super) const DOWN: u8 = 1;
 /// It waits for a force.
@@ -182,7 +192,7 @@ pub(super) struct Cell<M, R, T> {
     /// A gray failure: what each handler takes, and the rule.
     pub(super) slowed: Option<(Duration, u16)>,
     pub(super) stalled: Option<(Time, u16)>,
-    pub(super) failing: Option<(u16, Option<Duration>)>,
+    pub(super) failing: Option<Failing>,
 }
 
 impl<M, R, T> Cell<M, R, T> {
@@ -286,6 +296,8 @@ impl<P: Protocol> Core<P> {
             setup.link.clone(),
             setup.client_link.clone(),
             setup.links.clone(),
+            setup.by_label.clone(),
+            Sky::new(&setup),
         );
         Self {
             now: Time::ZERO,
@@ -343,6 +355,8 @@ impl<P: Protocol> Core<P> {
         self.free.clear();
         self.attempts.clear();
         self.network.reset();
+        let nodes = &self.names.endpoints[..self.cells.len()];
+        self.network.sky.reset(&self.setup, &self.draws, nodes);
         self.rules.iter_mut().for_each(RuleState::reset);
         (self.next_disturbance, self.healed, self.wiped) = (0, false, 0);
         self.history.clear();
@@ -499,7 +513,9 @@ impl<P: Protocol> Core<P> {
         if self.trace.records() {
             let (who, peer) = ends;
             let (at, cause) = (self.now, self.cause);
-            self.trace.record(Entry { event, cause, at, kind, who, peer, label, text: text() });
+            let (word, text) = (0, text());
+            let entry = Entry { event, cause, at, kind, who, peer, label, word, text };
+            self.trace.record(entry, content);
         }
         event
     }
@@ -558,6 +574,21 @@ impl<P: Protocol> Core<P> {
     /// Pending messages and timers folded order-free, for the digest of a world.
     pub(super) fn pending(&self) -> impl Iterator<Item = &EventOf<P>> {
         self.slab.iter().filter(|slot| slot.tag != Tag::NONE).map(|slot| &slot.event)
+    }
+
+    /// What is pending, with its time and its cause, in no order. For looking.
+    pub(super) fn pending_by_time(&self) -> impl Iterator<Item = (Time, EventId, &EventOf<P>)> {
+        let living = self.queue.iter().filter_map(|(at, tag)| {
+            let slot = &self.slab[tag.slot() as usize];
+            (slot.tag == tag).then_some((at, slot.cause, &slot.event))
+        });
+        living
+    }
+
+    /// When a pending event is due. For looking.
+    pub(super) fn due(&self, slot: u32) -> Option<Time> {
+        let wanted = self.slab[slot as usize].tag;
+        self.queue.iter().find(|(_, tag)| *tag == wanted).map(|(at, _)| at)
     }
 
     pub(super) fn lose(&mut self, envelope: &Envelope<P::Message>, why: Lost) {

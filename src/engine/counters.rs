@@ -139,6 +139,11 @@ impl Counters {
         &mut self.records[usize::from(role) * self.record_labels + usize::from(label)]
     }
 
+    /// How many messages nodes sent to each other.
+    pub fn messages_sent(&self) -> u64 {
+        self.messages.iter().map(|counts| counts.sent).sum()
+    }
+
     /// What became of the messages of a label that nodes of a role sent.
     pub fn messages_of(&self, role: usize, label: usize) -> MessageCounts {
         self.messages[role * self.labels + label]

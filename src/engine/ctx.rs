@@ -29,7 +29,7 @@ use super::{
 };
 use crate::base::{
     draws::{Purpose, below, name_word},
-    ids::{Lsn, NodeId, NodeSet, OpId, Topic},
+    ids::{ClientId, Lsn, NodeId, NodeSet, OpId, Topic},
     quantity::Probability,
     time::{Duration, Time},
 };
@@ -112,6 +112,16 @@ impl<'a, P: Protocol> Ctx<'a, P> {
             self.core.note_clock_read();
         }
         self.core.read_clock(self.me)
+    }
+
+    /// Who asked for an operation.
+    pub fn asked_by(&self, op: OpId) -> ClientId {
+        self.core.asked_by(op)
+    }
+
+    /// When an operation was asked for, on the clock of the client.
+    pub fn asked_at(&self, op: OpId) -> Time {
+        self.core.asked_at(op)
     }
 
     /// Sends a message. A message to oneself is a call: it arrives at once, cannot be lost, and is

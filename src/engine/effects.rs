@@ -82,7 +82,7 @@ impl<P: Protocol> Core<P> {
         if self.aside.is_some() && self.leave_message(&envelope) {
             return;
         }
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, Some(envelope.label), key, attempt);
         if self.setup.script.has_messages() || self.trace.records() {
             return self.launch_by_name(envelope, sent, (topic, key, attempt), (fate, twist));
         }
@@ -90,13 +90,14 @@ impl<P: Protocol> Core<P> {
             return self.lose_under_way(&envelope, sent, why);
         }
         for latency in fate.copy.into_iter().chain(fate.replay) {
-            self.fly_copy(&envelope, sent, latency);
+            self.fly_copy(&envelope, sent, self.weathered(ends, latency));
         }
         for copy in 0..u32::from(twist.copies) {
-            let latency = self.network.copy_latency(ends.0, ends.1, key, (attempt, copy));
-            self.fly_copy(&envelope, sent, latency);
+            let latency = self.network.copy_latency(ends, envelope.label, key, (attempt, copy));
+            self.fly_copy(&envelope, sent, self.weathered(ends, latency));
         }
-        let at = self.arrival(ends, fate.latency + twist.delay);
+        let latency = self.weathered(ends, fate.latency + twist.delay);
+        let at = self.arrival(ends, latency);
         self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
     }
 
@@ -113,13 +114,14 @@ impl<P: Protocol> Core<P> {
         let carried = Carried::Message(envelope.label);
         let name = MessageName { from: ends.0, to: ends.1, carried, topic, nth: attempt + 1 };
         let copies = (0..u32::from(twist.copies))
-            .map(|copy| self.network.copy_latency(ends.0, ends.1, key, (attempt, copy)));
+            .map(|copy| self.network.copy_latency(ends, envelope.label, key, (attempt, copy)));
         let (lost, travel) = match self.setup.script.message(name) {
             Some(scripted) => (Some(Lost::Dropped), scripted.clone()),
             None if twist.lost.or(fate.lost).is_some() => (twist.lost.or(fate.lost), Travel::Lost),
             None => {
                 let whole = fate.copy.into_iter().chain(fate.replay).chain(copies);
-                (None, Travel::Takes(whole.chain([fate.latency + twist.delay]).collect()))
+                let whole = whole.chain([fate.latency + twist.delay]);
+                (None, Travel::Takes(whole.map(|span| self.weathered(ends, span)).collect()))
             }
         };
         match &travel {
@@ -166,7 +168,7 @@ impl<P: Protocol> Core<P> {
         };
         let key = self.names.key(&self.draws, ends, word, u64::from(op.0));
         let attempt = self.attempt(key);
-        let fate = self.network.fate(ends.0, ends.1, key, attempt);
+        let fate = self.network.fate(ends, None, key, attempt);
         let drawn = fate.lost.is_none().then_some(fate.latency);
         if !self.setup.script.has_messages() && !self.trace.records() {
             return drawn;
@@ -183,6 +185,13 @@ impl<P: Protocol> Core<P> {
             self.ledger.push(Decision::Message(sent, name, travel));
         }
         travels
+    }
+
+    /// A drawn latency in the weather of this run: longer where a link is clogged.
+    #[inline]
+    fn weathered(&self, (from, to): (Endpoint, Endpoint), latency: Duration) -> Duration {
+        let at = self.network.sky.free(NodeId(from.0), NodeId(to.0), self.now + latency);
+        at.saturating_since(self.now)
     }
 
     /// When a message with this latency arrives.
@@ -297,8 +306,8 @@ impl<P: Protocol> Core<P> {
 
     /// A force has reached the disk: what waited for it goes on.
     pub(super) fn durable(&mut self, node: NodeId, upto: Lsn) {
-        if let Some((rule, down)) = self.cell(node).failing.take() {
-            return self.fail_force(node, rule, down);
+        if let Some(failing) = self.cell(node).failing.take() {
+            return self.fail_force(node, failing);
         }
         let cell = self.cell(node);
         cell.log.harden(upto);

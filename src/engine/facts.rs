@@ -66,6 +66,16 @@ pub enum Fact {
     Accepted(u64),
     /// An item took effect at its receiver.
     TookEffect(u64),
+    /// A replica holds a value in a register: in place of all that it held there when nothing
+    /// stands beside it yet, else beside what the same record stated before.
+    Holds {
+        /// Which register.
+        key: u32,
+        /// What it holds.
+        value: i64,
+        /// How many values of the same record came before.
+        beside: u16,
+    },
 }
 
 /// The facts of one record, in order.

@@ -213,6 +213,8 @@ pub enum What {
         node: Victim,
         /// For how long it is down then.
         down: Span,
+        /// How many unsynced records survive; drawn where it is left open.
+        keeps: Option<u32>,
     },
     /// No message crosses between groups of endpoints.
     Cut {

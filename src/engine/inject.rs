@@ -14,7 +14,7 @@
 //! Everything here is cold: an event that no rule watches pays one load and one test.
 
 use super::{
-    core::{Core, DOWN, Doom, Event, PAUSED},
+    core::{Core, DOWN, Doom, Event, Failing, PAUSED},
     effects::After,
     faults::{CutAt, DiskFate, Pattern, RuleState, Span, Victim, Watch, What, When},
     network::{Cut, Endpoint, Lost, Slowness},
@@ -260,10 +260,11 @@ impl<P: Protocol> Core<P> {
                 self.cell(node).stalled = Some((until, rule));
                 self.disturb(node, rule);
             }
-            What::FailForce { node, down } => {
+            What::FailForce { node, down, keeps } => {
                 let node = self.victim(rule, node, actor);
-                let down = self.span(rule, down);
-                self.cell(node).failing = Some((rule, down));
+                let (down, keeps) = (self.span(rule, down), *keeps);
+                let strike = self.rules[usize::from(rule)].strike;
+                self.cell(node).failing = Some(Failing { rule, strike, down, keeps });
                 self.disturb(node, rule);
             }
             What::Cut { groups, span, direction, held } => {
@@ -426,13 +427,13 @@ impl<P: Protocol> Core<P> {
     }
 
     /// A force failed, and the node stops: what it believes about its log is no longer true.
-    pub(super) fn fail_force(&mut self, node: NodeId, rule: u16, down: Option<Duration>) {
-        let strike = self.rules[usize::from(rule)].strike;
+    pub(super) fn fail_force(&mut self, node: NodeId, failing: Failing) {
+        let Failing { rule, strike, down, keeps } = failing;
         let doom = Doom {
             rule,
             effects_left: 0,
             at_end: true,
-            keeps: None,
+            keeps,
             strike,
             handler: None,
             down,

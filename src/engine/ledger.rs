@@ -83,7 +83,9 @@ impl<P: Protocol> Core<P> {
             What::StallDisk { node, span: long } => {
                 What::StallDisk { node: who(node), span: span(long) }
             }
-            What::FailForce { node, down } => What::FailForce { node: who(node), down: span(down) },
+            What::FailForce { node, down, keeps } => {
+                What::FailForce { node: who(node), down: span(down), keeps: *keeps }
+            }
             What::Cut { groups, span: long, direction, held } => What::Cut {
                 groups: groups.clone(),
                 span: span(long),

@@ -8,7 +8,7 @@
 //!   untimed ── a second driver: one node, one event, every way it can go      aside ── for its sake
 //!   script ── decisions by name instead of by chance
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
-//!   bench ── one handler at a time, for unit tests
+//!   bench ── one handler at a time, for unit tests      look ── what a node is, for people
 //! ```
 //!
 //! Single-threaded, discrete events, virtual time. Handlers are pure functions of a node's state
@@ -62,11 +62,17 @@ pub mod script;
 // All settings of a run, resolved.
 pub mod setup;
 
+// Latencies that are meant to find bugs.
+pub mod weather;
+
 // What happened: hash and recording.
 pub mod trace;
 
 // What it cost.
 pub mod counters;
+
+// What a node is at an instant, for people.
+pub mod look;
 
 // The second driver: every order instead of one time.
 pub mod untimed;

@@ -11,9 +11,11 @@
 //! that arrivals look at, never a search through pending messages.
 //!
 //! Links have one default law and a short sorted list of exceptions, because a dense table would
-//! be a hundred million entries at ten thousand nodes. Bandwidth and connections come with the
+//! be a hundred million entries at ten thousand nodes. A label may have a latency of its own, since
+//! a write to a slow disk takes longer than a read, and models state laws per leg. Bandwidth and connections come with the
 //! first pattern that needs them.
 
+use super::weather::Sky;
 use crate::base::{
     draws::{Draws, Key, Purpose},
     ids::{NodeId, NodeSet},
@@ -35,8 +37,10 @@ impl From<NodeId> for Endpoint {
 /// The law of one directed link.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// How long a message travels.
+    /// How long a message travels, where its label has no law of its own.
     pub latency: Sampler,
+    /// How much longer it travels, whatever its label: the way to another site.
+    pub distance: Duration,
     /// How likely it is lost.
     pub loss: Probability,
     /// How likely it arrives twice.
@@ -76,7 +80,7 @@ pub enum Lost {
     Overflow,
 }
 
-/// What was drawn for one message. Words 0 to 6 of the message's key are used, whatever the
+/// What was drawn for one message. Each word of the message's key has one use, whatever the
 /// settings: switching loss on moves no latency.
 #[derive(Clone, Copy, Debug)]
 pub struct Fate {
@@ -151,6 +155,8 @@ pub struct Network {
     pub(super) client: Link,
     /// Laws of single links, sorted.
     pub(super) exceptions: Vec<((Endpoint, Endpoint), Link)>,
+    /// Latencies by a message's label, between nodes; empty where none has its own.
+    pub(super) by_label: Vec<Option<Sampler>>,
     pub(super) nodes: u16,
     pub(super) cuts: Vec<Cut>,
     pub(super) slow: Vec<Slowness>,
@@ -158,6 +164,7 @@ pub struct Network {
     pub(super) healed: NodeSet,
     /// When the latest message of a FIFO link arrives, sorted by link.
     latest: Vec<((Endpoint, Endpoint), Time)>,
+    pub(super) sky: Sky,
     /// Whether a seed's swarm has lossy and duplicating links at all.
     pub(super) lossy: bool,
     pub(super) duplicating: bool,
@@ -165,22 +172,26 @@ pub struct Network {
 
 impl Network {
     /// A network of `nodes` nodes.
-    pub fn new(
+    pub(super) fn new(
         nodes: u16,
         default: Link,
         client: Link,
         mut exceptions: Vec<((Endpoint, Endpoint), Link)>,
+        by_label: Vec<Option<Sampler>>,
+        sky: Sky,
     ) -> Self {
         exceptions.sort_by_key(|exception| exception.0);
         Self {
             default,
             client,
             exceptions,
+            by_label,
             nodes,
             cuts: Vec::new(),
             slow: Vec::new(),
             healed: NodeSet::EMPTY,
             latest: Vec::new(),
+            sky,
             lossy: true,
             duplicating: true,
         }
@@ -194,25 +205,33 @@ impl Network {
         (self.lossy, self.duplicating) = (true, true);
     }
 
-    /// The law of a link.
+    /// The law of a link, and its place among the laws of the weather.
     #[inline]
-    fn link(&self, from: Endpoint, to: Endpoint) -> &Link {
+    fn link(&self, from: Endpoint, to: Endpoint) -> (&Link, usize) {
         if from.0 >= self.nodes || to.0 >= self.nodes {
-            return &self.client;
+            return (&self.client, 1);
         }
         if self.exceptions.is_empty() {
-            return &self.default;
+            return (&self.default, 0);
         }
         match self.exceptions.binary_search_by_key(&(from, to), |exception| exception.0) {
-            Ok(found) => &self.exceptions[found].1,
-            Err(_) => &self.default,
+            Ok(found) => (&self.exceptions[found].1, 2 + found),
+            Err(_) => (&self.default, 0),
         }
     }
 
-    /// Draws what becomes of a message.
+    /// Draws what becomes of a message; of a client's request or answer without a label.
     #[inline]
-    pub(super) fn fate(&self, from: Endpoint, to: Endpoint, key: Key, attempt: u32) -> Fate {
-        let link = self.link(from, to);
+    pub(super) fn fate(
+        &self,
+        ends: (Endpoint, Endpoint),
+        label: Option<u16>,
+        key: Key,
+        attempt: u32,
+    ) -> Fate {
+        let (link, place) = self.link(ends.0, ends.1);
+        let law = self.law(link, label);
+        let travels = |word| self.latency(law, place, key.word(attempt, word)) + link.distance;
         let happens = |on: bool, chance: Probability, word: u32| {
             on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
         };
@@ -223,30 +242,39 @@ impl Network {
         } else {
             None
         };
-        let copy = happens(self.duplicating, link.duplication, 2)
-            .then(|| link.latency.sample(key.word(attempt, 3)));
+        let copy = happens(self.duplicating, link.duplication, 2).then(|| travels(3));
         let replay = happens(self.duplicating, link.replay, 5)
             .then(|| link.replay_after.sample(key.word(attempt, 6)));
-        Fate { lost, latency: link.latency.sample(key.word(attempt, 0)), copy, replay }
+        let mut fate = Fate { lost, latency: travels(0), copy, replay };
+        self.belate(&mut fate, place, key, attempt);
+        fate
+    }
+
+    /// The latency of a label, or of the link.
+    #[inline]
+    fn law<'l>(&'l self, link: &'l Link, label: Option<u16>) -> &'l Sampler {
+        let of_label = label.and_then(|label| self.by_label.get(usize::from(label))?.as_ref());
+        of_label.unwrap_or(&link.latency)
     }
 
     /// How long a copy travels that a fault rule makes, counted from 0: drawn apart from the fates
     /// of later attempts.
     pub(super) fn copy_latency(
         &self,
-        from: Endpoint,
-        to: Endpoint,
+        ends: (Endpoint, Endpoint),
+        label: u16,
         key: Key,
         (attempt, copy): (u32, u32),
     ) -> Duration {
         const ATTEMPTS_MAX: u32 = 1 << 20;
         let word = key.word(attempt + (copy + 1) * ATTEMPTS_MAX, 0);
-        self.link(from, to).latency.sample(word)
+        let (link, place) = self.link(ends.0, ends.1);
+        self.latency(self.law(link, Some(label)), place, word) + link.distance
     }
 
     /// Whether messages of a link keep their order.
     pub(super) fn order(&self, from: Endpoint, to: Endpoint) -> Order {
-        self.link(from, to).order
+        self.link(from, to).0.order
     }
 
     /// When a message of a FIFO link may arrive: not before the latest one so far.

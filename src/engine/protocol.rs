@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
 /// A distributed protocol: one value of this type is one node's state.
-pub trait Protocol: Clone + Serialize + Sized + 'static {
+pub trait Protocol: Clone + Debug + Serialize + Sized + 'static {
     /// What a scenario file calls it: `TwoPhaseCommit`.
     const NAME: &'static str;
     /// One line for `list protocols`.
@@ -29,6 +29,9 @@ pub trait Protocol: Clone + Serialize + Sized + 'static {
     const EXAMPLE_WORKLOAD: &'static str = r#"Appends(rate: "20/s", until: "2s")"#;
     /// Checks that judge what it promises, as a scenario lists them.
     const EXAMPLE_CHECKS: &'static str = "Progress";
+
+    /// Settings that a reader of a failure may want to try: `why` runs them under the same weather.
+    const ALTERNATIVES: &'static [Alternative] = &[];
 
     /// Its settings, read from the scenario: `TwoPhaseCommit(participants: 3)`.
     type Config: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static;
@@ -113,6 +116,15 @@ impl Placement {
     pub fn serving_clients(self) -> Self {
         Self { serves_clients: true, ..self }
     }
+}
+
+/// Other settings that may keep a promise that was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// Fields of the protocol's settings, each with its other value as a scenario writes it.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// What a person calls it: `cooperative termination`.
+    pub called: &'static str,
 }
 
 /// A setting that could be read and makes no sense.

@@ -13,13 +13,14 @@
 use super::{
     counters::Counters,
     faults::RuleCounts,
+    look::{NodeView, UnderWay},
     network::Endpoint,
     operations::HistoryEntry,
-    protocol::{BadSetting, Protocol, Step, StepInfo, Tolerance},
+    protocol::{Alternative, BadSetting, Protocol, Step, StepInfo, Tolerance},
     setup::Setup,
     trace::{Recording, Trace},
     untimed::{Nodes, Untimed, UntimedOptions},
-    world::{Judge, World},
+    world::{EVENTS_MAX, Judge, World},
 };
 use crate::base::{
     draws::name_word,
@@ -38,6 +39,8 @@ pub trait Runnable: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Its load-bearing steps.
     fn steps(&self) -> &'static [StepInfo];
+    /// Settings that a reader of a failure may want to try.
+    fn alternatives(&self) -> &'static [Alternative];
     /// Its settings with their defaults, as a scenario writes them.
     fn default_settings(&self) -> String;
     /// What the first scenario of an author would ask of it.
@@ -83,6 +86,14 @@ pub trait Simulation {
     fn reset(&mut self, seed: Seed, recording: Recording);
     /// Runs to the end.
     fn run(&mut self, judge: &mut dyn Judge) -> RunEnd;
+    /// Handles the next pending event, unjudged; false when the run is over.
+    fn step(&mut self) -> bool;
+    /// The same world once more, to go on from here more than once.
+    fn fork(&self) -> Box<dyn Simulation>;
+    /// A node as it is now.
+    fn look(&self, node: NodeId) -> NodeView;
+    /// What is on its way, the next to arrive first.
+    fn under_way(&self) -> Vec<UnderWay>;
     /// The hash of what happened, and its recording.
     fn trace(&self) -> &Trace;
     /// The recorded entries; empty for a run that was only hashed.
@@ -257,6 +268,9 @@ impl<P: Protocol> Runnable for Of<P> {
     fn steps(&self) -> &'static [StepInfo] {
         P::Step::ALL
     }
+    fn alternatives(&self) -> &'static [Alternative] {
+        P::ALTERNATIVES
+    }
     fn default_settings(&self) -> String {
         // What `Debug` prints differs from RON in its braces and in the name of the type.
         let settings = format!("{:#?}", P::Config::default());
@@ -321,6 +335,18 @@ impl<P: Protocol> Simulation for World<P> {
     }
     fn run(&mut self, judge: &mut dyn Judge) -> RunEnd {
         Self::run(self, judge)
+    }
+    fn step(&mut self) -> bool {
+        self.core.counters.events < EVENTS_MAX && Self::step(self, &mut ())
+    }
+    fn fork(&self) -> Box<dyn Simulation> {
+        Box::new(self.clone())
+    }
+    fn look(&self, node: NodeId) -> NodeView {
+        Self::look(self, node)
+    }
+    fn under_way(&self) -> Vec<UnderWay> {
+        Self::under_way(self)
     }
     fn trace(&self) -> &Trace {
         Self::trace(self)

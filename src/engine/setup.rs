@@ -14,6 +14,7 @@ use super::{
     faults::{Budget, Rule, Swarm},
     network::{Endpoint, Link, Order},
     script::Script,
+    weather::Weather,
 };
 use crate::base::{
     ids::NodeId,
@@ -32,10 +33,15 @@ pub struct Setup {
     pub client_link: Link,
     /// Laws of single links, directed.
     pub links: Vec<((Endpoint, Endpoint), Link)>,
+    /// Latencies of messages between nodes by label, by its index; they stand before those of
+    /// links.
+    pub by_label: Vec<Option<Sampler>>,
     /// How long a force takes.
     pub force: Sampler,
     /// How far clocks may be apart.
     pub clocks: ClockLaw,
+    /// How far the clocks of clients may be from true time.
+    pub client_offset_max: Duration,
     /// How long handlers occupy a node; empty where they take no time.
     pub service: Vec<Service>,
     /// What clients ask for.
@@ -54,6 +60,10 @@ pub struct Setup {
     pub budget: Budget,
     /// Whether each seed has all fault classes.
     pub swarm: Swarm,
+    /// How long messages travel: as measured, or as a search wants it.
+    pub weather: Weather,
+    /// How many messages a calm run has, about: what makes few of them late is a share of this.
+    pub messages_expected: u64,
     /// The steps left out, as bits by index.
     pub ablated: u64,
     /// The order of events at one instant and of one class.
@@ -73,8 +83,10 @@ impl Setup {
             link: Link::calm(),
             client_link: Link::calm(),
             links: Vec::new(),
+            by_label: Vec::new(),
             force: a_millisecond(),
             clocks: ClockLaw::default(),
+            client_offset_max: Duration::ZERO,
             service: Vec::new(),
             workload,
             patience: Duration::from_secs(1),
@@ -84,6 +96,8 @@ impl Setup {
             rules: Vec::new(),
             budget: Budget::Unlimited,
             swarm: Swarm::Off,
+            weather: Weather::Measured,
+            messages_expected: 1_000,
             ablated: 0,
             ties: Ties::Insertion,
             heal_at: None,
@@ -97,6 +111,7 @@ impl Link {
     pub fn calm() -> Self {
         Self {
             latency: a_millisecond(),
+            distance: Duration::ZERO,
             loss: Probability::NEVER,
             duplication: Probability::NEVER,
             corruption: Probability::NEVER,

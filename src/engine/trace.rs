@@ -120,6 +120,8 @@ pub struct Entry {
     pub peer: Endpoint,
     /// The label of the message, record, timer or step.
     pub label: u16,
+    /// All that the hash of a run covers of it, in one word.
+    pub word: u64,
     /// The message, record or reason in words.
     pub text: String,
 }
@@ -133,6 +135,13 @@ pub struct Trace {
     prefixes: Vec<u64>,
     pub(super) recording: Recording,
     pub(super) entries: Vec<Entry>,
+}
+
+/// When, what and where an event was, in one word.
+#[inline]
+fn place(at: Time, kind: Kind, (who, peer): (Endpoint, Endpoint), label: u16) -> u64 {
+    let place = u64::from(label) << 32 | u64::from(who.0) << 16 | u64::from(peer.0);
+    at.as_nanos().rotate_left(20) ^ kind.code() << 56 ^ place
 }
 
 const STRIDE_MIN: u32 = 1024;
@@ -173,8 +182,7 @@ impl Trace {
     ) -> EventId {
         self.events += 1;
         if !matches!(kind, Kind::Step) {
-            let place = u64::from(label) << 32 | u64::from(who.0) << 16 | u64::from(peer.0);
-            self.fold.word(at.as_nanos().rotate_left(20) ^ kind.code() << 56 ^ place);
+            self.fold.word(place(at, kind, (who, peer), label));
             self.fold.word(content);
         }
         if self.events.is_multiple_of(self.stride) {
@@ -196,8 +204,13 @@ impl Trace {
         }
     }
 
+    /// Adds the entry of the latest event.
     #[cold]
-    pub(super) fn record(&mut self, entry: Entry) {
+    pub(super) fn record(&mut self, mut entry: Entry, content: u64) {
+        let mut fold = Fold::NEW;
+        fold.word(place(entry.at, entry.kind, (entry.who, entry.peer), entry.label));
+        fold.word(content);
+        entry.word = fold.short();
         self.entries.push(entry);
     }
 

@@ -43,7 +43,7 @@ use crate::base::{
 use std::sync::Arc;
 
 /// More events than this in one run are a livelock.
-const EVENTS_MAX: u64 = 20_000_000;
+pub(super) const EVENTS_MAX: u64 = 20_000_000;
 
 /// Those who fold signals into verdicts.
 pub trait Judge {

@@ -46,7 +46,7 @@ pub(super) enum Teller {
 struct Monitor {
     key: u128,
     checkers: Vec<Box<dyn Checker>>,
-    broken: Option<&'static str>,
+    broken: Vec<&'static str>,
     next: Table<Teller, MonitorId>,
 }
 
@@ -78,7 +78,9 @@ impl Monitors {
         let mut checkers: Vec<_> = monitor.checkers.iter().map(|one| fork(one.as_ref())).collect();
         for &what in told {
             let signal = Signal { at: Time::ZERO, event: EventId(0), what };
-            checkers.iter_mut().for_each(|checker| checker.on_signal(&signal));
+            for checker in &mut checkers {
+                checker.on_signal(&signal);
+            }
         }
         let next = self.number(checkers);
         self.all[at.0 as usize].next.insert(teller, next);
@@ -91,7 +93,7 @@ impl Monitors {
             return known;
         }
         let id = MonitorId(self.all.len() as u32);
-        let broken = checkers.iter_mut().find_map(|checker| checker.broken());
+        let broken = checkers.iter_mut().flat_map(|checker| checker.broken()).collect();
         self.all.push(Monitor { key, checkers, broken, next: Table::new() });
         self.known.insert(key, id);
         id
@@ -102,9 +104,9 @@ impl Monitors {
         self.all[at.0 as usize].key
     }
 
-    /// The first property that is broken by now.
-    pub(super) fn broken(&self, at: MonitorId) -> Option<&'static str> {
-        self.all[at.0 as usize].broken
+    /// The properties that are broken by now, in the order of the scenario.
+    pub(super) fn broken(&self, at: MonitorId) -> &[&'static str] {
+        &self.all[at.0 as usize].broken
     }
 
     /// How many combinations were met.

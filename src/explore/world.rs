@@ -46,7 +46,8 @@ use crate::{
 };
 use std::{cell::RefCell, ops::Range, sync::Arc};
 
-// Steps in words.
+// Steps in words, and what shows a violation.
+pub mod witness;
 mod words;
 
 /// What a network does with copies.
@@ -183,6 +184,8 @@ pub struct WorldModel {
     catalog: Arc<Catalog>,
     options: WorldOptions,
     asked: Vec<Asked>,
+    /// What the scenario expects to be broken: named first where several properties are.
+    expected: Vec<String>,
     judged: Vec<PropertyInfo>,
     not_judged: Vec<PropertyInfo>,
     inner: RefCell<Inner>,
@@ -213,7 +216,8 @@ impl WorldModel {
             properties.copied().partition(|property| explorable.contains(&&property.name));
         let monitors = Monitors::new(checkers);
         let inner = Inner { untimed, monitors, answers: Vec::new(), refused: None };
-        Self { catalog, options, asked, judged, not_judged, inner: RefCell::new(inner) }
+        let expected = plan.expect.violations().into_iter().map(str::to_owned).collect();
+        Self { catalog, options, asked, expected, judged, not_judged, inner: RefCell::new(inner) }
     }
 
     /// Why the exploration broke off, if it did: then nothing that it found counts.
@@ -287,9 +291,10 @@ impl WorldModel {
 
     fn outcomes(&self, at: SituationId, stimulus: Stimulus, cut: bool) -> Range<u32> {
         let inner = &mut *self.inner.borrow_mut();
-        let ways = match cut {
-            false => inner.untimed.outcomes(at, stimulus),
-            true => inner.untimed.cuts(at, stimulus),
+        let ways = if cut {
+            inner.untimed.cuts(at, stimulus)
+        } else {
+            inner.untimed.outcomes(at, stimulus)
         };
         ways.unwrap_or_else(|why| {
             inner.refused = Some(why.into());
@@ -666,7 +671,10 @@ impl Model for WorldModel {
     }
 
     fn violated(&self, state: &WorldState) -> Option<Violation> {
-        let broken = self.inner.borrow().monitors.broken(state.told)?;
+        let inner = self.inner.borrow();
+        let broken = inner.monitors.broken(state.told);
+        let expected = broken.iter().find(|one| self.expected.iter().any(|name| name == *one));
+        let broken = *expected.or(broken.first())?;
         let property = self.judged.iter().find(|property| property.name == broken);
         let demands = property.map_or("", |property| property.demands);
         Some(Violation::new(broken, format!("it demands: {demands}")))

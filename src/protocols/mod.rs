@@ -17,10 +17,14 @@ pub mod two_phase_commit;
 // Delivery through a broker: at least once on the way, exactly once in effect.
 pub mod relay;
 
+// Registers on N replicas: R answer a read, W hold a write.
+pub mod quorum;
+
 /// Every built-in protocol.
 pub fn all() -> Vec<Box<dyn Runnable>> {
     vec![
         Box::new(Of::<two_phase_commit::TwoPhaseCommit>::new()),
         Box::new(Of::<relay::Relay>::new()),
+        Box::new(Of::<quorum::Quorum>::new()),
     ]
 }

@@ -44,7 +44,7 @@ use crate::{
         ctx,
         facts::{Decision, Fact, Facts, Vote},
         operations::{Answer, Operation},
-        protocol::{BadSetting, Logged, Placement, Protocol},
+        protocol::{Alternative, BadSetting, Logged, Placement, Protocol},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -241,6 +241,7 @@ impl Protocol for TwoPhaseCommit {
     const EXAMPLE_WORKLOAD: &'static str =
         r#"Transfers(clients: 1, rate: "20/s", accounts: 10, until: "2s")"#;
     const EXAMPLE_CHECKS: &'static str = "AtomicCommit, Conservation";
+    const ALTERNATIVES: &'static [Alternative] = settings::ALTERNATIVES;
     type Config = Config;
     type Message = Message;
     type Record = Record;

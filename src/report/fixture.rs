@@ -330,6 +330,7 @@ impl Sketch {
             if self.lossy { Probability::from_ratio(1, 10) } else { Probability::NEVER };
         let link = Link {
             latency: uniform("1ms", "4ms"),
+            distance: Duration::ZERO,
             loss: one_in_ten,
             duplication: one_in_ten,
             corruption: Probability::NEVER,

@@ -5,7 +5,9 @@
 //!   Run ──────┼─▶ timeline                 every event, a line each
 //!   (words,   ├─▶ space_time               every event, a picture
 //!    spans)   ├─▶ charts                   latency, time in doubt
-//!             └─▶ json                     one object for programs
+//!             ├─▶ json                     one object for programs
+//!             └─▶ export                   history, ShiViz, Perfetto
+//!   Proof ──────▶ intervals                the calls that show a violation
 //! ```
 //!
 //! Every report reads a [`Run`](crate::scenario::run::Run) and returns a `String`; who asked
@@ -37,11 +39,24 @@ pub mod heat_map;
 // One object for programs.
 pub mod json;
 
+// A node at an instant.
+pub mod standing;
+
+// Two runs.
+pub mod side_by_side;
+// A few calls of a history, as a picture in text and in SVG.
+pub mod intervals;
+
+// The same run for other tools.
+pub mod export;
+
 mod rounds;
 mod spans;
 mod svg;
 mod text;
-mod words;
+
+// One event in words.
+pub mod words;
 
 #[cfg(test)]
 mod fixture;

@@ -12,13 +12,20 @@
 
 use super::words::{Words, cited};
 use crate::{
-    checkers::Verdict,
-    engine::trace::{Entry, Kind},
+    base::ids::EventId,
+    checkers::{Citation, Judgement, Verdict},
+    engine::{
+        facts::Fact,
+        signal::What,
+        trace::{Entry, Kind},
+    },
     scenario::run::Run,
 };
 
 /// How many lines a story has at most.
 const LINES_MAX: usize = 10;
+/// How wide what is told may be.
+const WIDTH_MAX: usize = 84;
 
 /// The story of a recorded run, in lines without indent.
 pub fn story(run: &Run) -> Vec<String> {
@@ -40,7 +47,7 @@ pub fn story(run: &Run) -> Vec<String> {
     }
     let left_out = told.len().saturating_sub(LINES_MAX);
     told.truncate(LINES_MAX);
-    let mut lines: Vec<String> = told.iter().map(|(_, entry)| line(&words, entry)).collect();
+    let mut lines: Vec<String> = told.iter().map(|(_, entry)| line(run, &words, entry)).collect();
     if left_out > 0 {
         lines.push(format!("… and {left_out} more"));
     }
@@ -48,15 +55,78 @@ pub fn story(run: &Run) -> Vec<String> {
     lines
 }
 
-fn line(words: &Words<'_>, entry: &Entry) -> String {
-    format!("{:>9}  {}", entry.at.to_string(), words.line(entry))
+/// An event: as a witness puts it, or in the words of the timeline, cut to a width.
+fn line(run: &Run, words: &Words<'_>, entry: &Entry) -> String {
+    let judgements = run.judgements.iter();
+    let citation = judgements.filter_map(|judgement| match &judgement.verdict {
+        Verdict::Violated(witness) => {
+            witness.citations.iter().find(|citation| citation.event == entry.event)
+        }
+        _ => None,
+    });
+    let told = match citation.into_iter().next() {
+        Some(Citation { node: Some(node), says, .. }) => {
+            format!("{}  {says}", words.name((*node).into()))
+        }
+        Some(Citation { node: None, says, .. }) => says.clone(),
+        None => words.line(entry),
+    };
+    format!("{:>9}  {}", entry.at.to_string(), shortened(&told))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(WIDTH_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// What is violated, in the words of the witnesses.
 fn sentences(run: &Run) -> Vec<String> {
-    let sentence = |judgement: &crate::checkers::Judgement| match &judgement.verdict {
+    let sentence = |judgement: &Judgement| match &judgement.verdict {
         Verdict::Violated(witness) => Some(format!("{}: {}", judgement.property, witness.sentence)),
         _ => None,
     };
     run.judgements.iter().filter_map(sentence).collect()
+}
+
+/// How the nodes that a violation cites came to know in another run what they lacked:
+/// `p2 learned it from p1 at 61ms`. Nothing when no citation is about a decision.
+pub fn learned(violated: &Run, other: &Run) -> Option<String> {
+    let cited = cited(violated);
+    let doubt = violated.signals.iter().find_map(|signal| match signal.what {
+        What::Stated(node, Fact::Voted(txn, _)) if cited.contains_key(&signal.event) => {
+            Some((node, txn))
+        }
+        _ => None,
+    });
+    let (node, txn) = doubt?;
+    let decided = other.signals.iter().find(
+        |signal| matches!(signal.what, What::Stated(at, Fact::Decided(of, _)) if (at, of) == (node, txn)),
+    )?;
+    let handled = cause(other, decided.event)?;
+    let (who, at) = (other.catalog.node(node), decided.at);
+    Some(match handled.kind {
+        Kind::Deliver => {
+            let from = other.catalog.endpoint(handled.peer);
+            format!("{who} learned it from {from} at {at}")
+        }
+        _ => format!("{who} decided it itself at {at}"),
+    })
+}
+
+/// The handler that brought an event about.
+fn cause(run: &Run, event: EventId) -> Option<&Entry> {
+    let find = |event: EventId| {
+        let place = run.entries.binary_search_by_key(&event, |entry| entry.event).ok()?;
+        run.entries.get(place)
+    };
+    let mut entry = find(event)?;
+    for _ in 0..8 {
+        if matches!(entry.kind, Kind::Deliver | Kind::Timer | Kind::Boot) {
+            return Some(entry);
+        }
+        entry = find(entry.cause)?;
+    }
+    None
 }

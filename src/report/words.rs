@@ -10,7 +10,7 @@
 //!
 //! Limits: what an entry does not carry is not told; a crash does not name the rule behind it.
 
-use super::text::inert;
+use super::text::{clip, inert};
 use crate::{
     base::ids::{EventId, OpId},
     checkers::Verdict,
@@ -24,7 +24,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The symbol of a kind of event.
-pub(super) const fn symbol(kind: Kind) -> char {
+pub const fn symbol(kind: Kind) -> char {
     match kind {
         Kind::Send | Kind::Reply => '●',
         Kind::Deliver => '○',
@@ -79,7 +79,7 @@ pub(super) const fn is_everywhere(kind: Kind) -> bool {
 }
 
 /// The words for the events of one run.
-pub(super) struct Words<'a> {
+pub struct Words<'a> {
     run: &'a Run,
     history: BTreeMap<OpId, &'a HistoryEntry>,
     /// Arrivals of a message that had arrived before.
@@ -90,7 +90,7 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// Looks through a run once.
-    pub(super) fn of(run: &'a Run) -> Self {
+    pub fn of(run: &'a Run) -> Self {
         let (mut arrived, mut copies) = (BTreeSet::new(), BTreeSet::new());
         let mut forced = BTreeMap::new();
         for entry in &run.entries {
@@ -105,7 +105,7 @@ impl<'a> Words<'a> {
     }
 
     /// The name of an endpoint.
-    pub(super) fn name(&self, end: Endpoint) -> String {
+    pub fn name(&self, end: Endpoint) -> String {
         inert(&self.run.catalog.endpoint(end))
     }
 
@@ -120,7 +120,7 @@ impl<'a> Words<'a> {
     }
 
     /// What happened, and to whom: `p1 ← c  Prepare(t3)`.
-    pub(super) fn line(&self, entry: &Entry) -> String {
+    pub fn line(&self, entry: &Entry) -> String {
         let (who, peer) = (self.name(entry.who), self.name(entry.peer));
         let what = self.what(entry);
         match entry.kind {
@@ -193,6 +193,11 @@ impl<'a> Words<'a> {
         let history = self.operation(entry)?;
         Some(format!("{} {}", history.op, ending_words(history.ending?.1)))
     }
+}
+
+/// A line that takes at most so many columns on a terminal; what is left out ends in `…`.
+pub fn clipped(line: &str, width: usize) -> String {
+    clip(line, width)
 }
 
 /// `o3 Done` as `o3 done`, `o3 Value(7)` as `o3 value 7`.

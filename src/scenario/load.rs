@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{
-        ids::NodeId,
+        ids::{NodeId, Seed},
         quantity::Probability,
         sampler::{Law, Sampler},
         text::{
@@ -32,15 +32,20 @@ use crate::{
     engine::{
         clients::Workload,
         clock::ClockLaw,
-        faults::{Budget as EngineBudget, Rule},
+        faults::{Budget as EngineBudget, Rule, Swarm},
         network::{Endpoint, Link},
         protocol::Tolerance,
         runner::{Catalog, Configured},
         script::Script,
         setup::{Service, Setup},
+        trace::Recording,
+        weather::Weather,
     },
 };
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// What was read of a file that cannot be run, and every mistake in it.
 #[derive(Clone, Debug)]
@@ -101,6 +106,7 @@ impl Loader<'_> {
         let scenario = scenario?;
         self.expectation(&scenario, &checks);
         self.sweep(&scenario);
+        let weather = self.weather(&scenario);
         let end = Time::ZERO + scenario.run.r#for;
         let heal_at = self.heal_at(&scenario, end);
         let laws = self.laws(&scenario);
@@ -110,8 +116,9 @@ impl Loader<'_> {
         let resolved = self.resolved(&scenario, &catalog, (clients, &named), end);
         let (workload, (link, client_link, force)) = (workload?, laws?);
         let links = resolved.links.into_iter();
-        let setup = Setup {
+        let mut setup = Setup {
             links: links.map(|(ends, change)| (ends, change(&link))).collect(),
+            by_label: resolved.by_label,
             link,
             client_link,
             force,
@@ -119,6 +126,7 @@ impl Loader<'_> {
                 offset_max: scenario.clocks.offset_max,
                 drift_max: scenario.clocks.drift_max,
             },
+            client_offset_max: scenario.clocks.client_offset_max,
             service: resolved.service,
             until: workload.until().map_or(end, |until| Time::ZERO + until),
             workload,
@@ -128,11 +136,17 @@ impl Loader<'_> {
             rules: resolved.rules,
             budget: budget(scenario.budget, protocol.tolerance()),
             swarm: scenario.swarm,
+            weather: Weather::Measured,
+            messages_expected: 0,
             ablated: resolved.ablated,
             ties: scenario.ties,
             heal_at,
             end,
         };
+        if matches!(weather, Weather::Pct(_) | Weather::Mixed) && self.found.is_empty() {
+            setup.messages_expected = messages_of_a_calm_run(protocol.as_ref(), &setup);
+        }
+        setup.weather = weather;
         Some(Plan {
             name: name.to_owned(),
             title: scenario.title,
@@ -145,6 +159,24 @@ impl Loader<'_> {
             expect: scenario.expect,
             sweep: scenario.sweep,
         })
+    }
+
+    /// The weather, as written or as the swarm suggests.
+    fn weather(&mut self, scenario: &Scenario) -> Weather {
+        let usual = match scenario.swarm {
+            Swarm::Off => Weather::Measured,
+            Swarm::PerSeed => Weather::Mixed,
+        };
+        let weather = scenario.weather.unwrap_or(usual);
+        if let Weather::Pct(0 | 1) = weather {
+            let node = self.root.field(self.text, "weather");
+            let span = node.map_or(self.root.anchor(), |node| node.span);
+            let message = "with a depth below 2 no message is ever late";
+            let help = "Pct(3) makes about two messages of each run very late";
+            let diagnostic = Diagnostic::error(Code::BadSetting, span, message);
+            self.found.push(diagnostic.label("too shallow").help(help));
+        }
+        weather
     }
 
     /// A sweep in which no seed must show anything would always be green.
@@ -299,12 +331,13 @@ impl Loader<'_> {
         let ablated = ablated(&mut resolver, scenario, self.root);
         let service = service(&mut resolver, scenario, self.root);
         let links = exceptions(&mut resolver, scenario, self.root);
+        let by_label = by_label(&mut resolver, scenario, self.root);
         let place = self.root.field(text, "workload").unwrap_or(self.root);
         let targets = named.iter().filter_map(|name| resolver.node(name, place)).collect();
         let place = self.root.field(text, "script").unwrap_or(self.root);
         let script = resolver.script(&scenario.script, place);
         self.found.append(&mut resolver.found);
-        Resolved { rules, ablated, service, links, targets, script }
+        Resolved { rules, ablated, service, links, by_label, targets, script }
     }
 
     /// The laws of links, of links to clients, and of forces; each is looked at before any is
@@ -352,6 +385,7 @@ impl Loader<'_> {
         let replay_after = self.law(&network.replay_after, "network.replay_after");
         Some(Link {
             latency: latency?,
+            distance: Duration::ZERO,
             loss: network.loss,
             duplication: network.duplication,
             corruption: network.corruption,
@@ -370,6 +404,7 @@ struct Resolved {
     links: Vec<((Endpoint, Endpoint), Change)>,
     targets: Vec<NodeId>,
     script: Script,
+    by_label: Vec<Option<Sampler>>,
 }
 
 /// A link to a client: without faults, and with a law of its own if one is given.
@@ -436,17 +471,57 @@ fn exceptions(
             }
             _ => continue,
         };
-        let loss = link.loss;
+        let (loss, distance) = (link.loss, link.distance);
         links.push((
             ends,
             Box::new(move |default: &Link| Link {
                 latency: latency.clone().unwrap_or_else(|| default.latency.clone()),
                 loss: loss.unwrap_or(default.loss),
+                distance,
                 ..default.clone()
             }),
         ));
     }
     links
+}
+
+/// How many messages nodes send in a run without faults: what few of them are is a share of it.
+fn messages_of_a_calm_run(protocol: &dyn Configured, setup: &Setup) -> u64 {
+    let calm = Setup { rules: Vec::new(), swarm: Swarm::Off, ..setup.clone() };
+    let count = || {
+        let mut simulation = protocol.simulation(Arc::new(calm));
+        simulation.reset(Seed(0), Recording::HashOnly);
+        simulation.run(&mut ());
+        simulation.counters().messages_sent()
+    };
+    // A protocol that panics shall do so where somebody runs it.
+    catch_unwind(AssertUnwindSafe(count)).unwrap_or(1_000)
+}
+
+/// Latencies by label, by the index that the protocol's messages have.
+fn by_label(resolver: &mut Resolver<'_>, scenario: &Scenario, root: &Node) -> Vec<Option<Sampler>> {
+    let text = resolver.text;
+    let list = root.field(text, "network").and_then(|network| network.field(text, "labels"));
+    let nodes = list.map_or(&[][..], |list| list.items());
+    let mut laws = vec![None; if nodes.is_empty() { 0 } else { resolver.messages() }];
+    for (one, node) in scenario.network.labels.iter().zip(nodes) {
+        let label = resolver.message(&one.label, node);
+        match (label, compile(&one.latency)) {
+            (Some(label), Ok(law)) if laws[usize::from(label)].is_none() => {
+                laws[usize::from(label)] = Some(law);
+            }
+            (Some(_), Ok(_)) => {
+                let message = format!("`{}` has two laws", one.label);
+                resolver.say(Code::DuplicateField, node.anchor(), message);
+            }
+            (_, Err(reason)) => {
+                let span = node.field(text, "latency").map_or(node.anchor(), |law| law.span);
+                resolver.say(Code::InconsistentLaw, span, reason);
+            }
+            (None, Ok(_)) => {}
+        }
+    }
+    laws
 }
 
 fn budget(budget: Budget, claim: Tolerance) -> EngineBudget {

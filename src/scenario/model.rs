@@ -22,6 +22,7 @@ use crate::{
         faults::{CutAt, DiskFate, Swarm},
         network::Held,
         setup::Ties,
+        weather::Weather,
     },
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
@@ -63,6 +64,10 @@ pub struct Scenario {
     /// Decisions that are written down instead of drawn.
     #[serde(default)]
     pub script: ScriptText,
+    /// How long messages travel: as measured, or as a search wants it. When left out, as measured,
+    /// or mixed where each seed has its own fault classes.
+    #[serde(default)]
+    pub weather: Option<Weather>,
     /// Load-bearing steps that are left out.
     #[serde(default)]
     pub ablate: Vec<String>,
@@ -117,6 +122,8 @@ pub struct Network {
     pub client: Option<ClientLinks>,
     /// Links with laws of their own.
     pub links: Vec<OneLink>,
+    /// Messages with laws of their own, whatever the link.
+    pub labels: Vec<OneLabel>,
 }
 
 impl Default for Network {
@@ -133,6 +140,7 @@ impl Default for Network {
             order: Order::Independent,
             client: None,
             links: Vec::new(),
+            labels: Vec::new(),
         }
     }
 }
@@ -172,6 +180,19 @@ pub struct OneLink {
     /// How likely one is lost, if otherwise.
     #[serde(default)]
     pub loss: Option<Probability>,
+    /// How much longer each travels: the way to another site.
+    #[serde(default)]
+    pub distance: Duration,
+}
+
+/// The messages of one label, with a law of their own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneLabel {
+    /// The label.
+    pub label: String,
+    /// How long they travel between nodes; a link's own latency gives way, its distance is added.
+    pub latency: Law,
 }
 
 /// Disks.
@@ -196,6 +217,8 @@ pub struct Clocks {
     pub offset_max: Duration,
     /// Drifts lie within plus and minus this.
     pub drift_max: PartsPerMillion,
+    /// Offsets of clients' clocks, which are right otherwise, lie within plus and minus this.
+    pub client_offset_max: Duration,
 }
 
 /// How long the handlers of some nodes take.
@@ -420,6 +443,9 @@ pub enum Do {
         node: Who,
         /// For how long it is down.
         down: SpanText,
+        /// How many records that no force has covered survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keeps: Option<u32>,
     },
     /// Nothing crosses between the groups; who is in none reaches all.
     Cut {

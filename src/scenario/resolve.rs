@@ -198,6 +198,17 @@ impl Resolver<'_> {
         found.map(|step| step as u16)
     }
 
+    /// The index of a message's label.
+    pub(super) fn message(&mut self, name: &str, node: &Node) -> Option<u16> {
+        let catalog = self.catalog;
+        self.label(name, &catalog.messages, "messages", node)
+    }
+
+    /// How many labels messages have.
+    pub(super) fn messages(&self) -> usize {
+        self.catalog.messages.names().len()
+    }
+
     pub(super) fn label(
         &mut self,
         name: &str,
@@ -345,9 +356,11 @@ impl Resolver<'_> {
             Do::StallDisk { node: who, r#for } => {
                 What::StallDisk { node: self.who(who, node), span: self.span(r#for, node, "for") }
             }
-            Do::FailForce { node: who, down } => {
-                What::FailForce { node: self.who(who, node), down: self.span(down, node, "down") }
-            }
+            Do::FailForce { node: who, down, keeps } => What::FailForce {
+                node: self.who(who, node),
+                down: self.span(down, node, "down"),
+                keeps: *keeps,
+            },
             Do::Cut { groups, r#for, held } => What::Cut {
                 groups: self.groups(groups, node),
                 span: self.span(r#for, node, "for"),

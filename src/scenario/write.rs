@@ -65,7 +65,7 @@ impl Draft {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.story {
-            put(&mut text, format_args!("// {}\n", line.trim_end()));
+            put(&mut text, format_args!("{}\n", format!("// {line}").trim_end()));
         }
         text += "Scenario(\n";
         field(&mut text, "title", &quoted(&self.title));
@@ -180,7 +180,10 @@ fn list(lines: &[String], depth: usize) -> String {
 }
 
 /// A value on one line, as a person would write it.
-fn line<T: Serialize>(value: &T) -> String {
+///
+/// # Panics
+/// When the value cannot be written as RON; the model's own lines can.
+pub fn line<T: Serialize>(value: &T) -> String {
     let pretty = PrettyConfig::new().depth_limit(0).separate_tuple_members(false);
     let options = ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME);
     let written = options.to_string_pretty(value, pretty);
@@ -191,7 +194,8 @@ fn quoted(text: &str) -> String {
     line(&text)
 }
 
-fn expected(expect: &Expect) -> String {
+/// What is expected, as a scenario writes it.
+pub fn expected(expect: &Expect) -> String {
     match expect.violations().as_slice() {
         [] => "Holds".to_owned(),
         [property] => format!("Violates({})", quoted(property)),

@@ -339,7 +339,9 @@ impl Freezer<'_> {
             What::StallDisk { node, span: long } => {
                 Do::StallDisk { node: who(node), r#for: span(long) }
             }
-            What::FailForce { node, down } => Do::FailForce { node: who(node), down: span(down) },
+            What::FailForce { node, down, keeps } => {
+                Do::FailForce { node: who(node), down: span(down), keeps: kept.or(*keeps) }
+            }
             What::Cut { groups, span: long, direction, held } => {
                 let mut sides = self.sides(groups);
                 match direction {
@@ -403,6 +405,27 @@ pub(super) fn name_actor(done: &mut Do, when: &When) {
     }
     if let Do::Crash { cut, node: Who::Actor, .. } = done {
         *cut = crate::engine::faults::CutAt::default(); // A trigger says where it falls.
+    }
+}
+
+/// The node that a fault hits, if it hits one.
+pub(super) fn victim(fault: &Fault) -> Option<String> {
+    let node = match &fault.r#do {
+        Do::Crash { node, .. }
+        | Do::Pause { node, .. }
+        | Do::Slow { node, .. }
+        | Do::StallDisk { node, .. }
+        | Do::FailForce { node, .. }
+        | Do::JumpClock { node, .. } => node,
+        _ => return None,
+    };
+    match (node, &fault.when) {
+        (Who::Node(name), _) => Some(name.clone()),
+        (
+            Who::Actor,
+            When::Before { node, .. } | When::After { node, .. } | When::Inside { node, .. },
+        ) => node.clone(),
+        _ => None,
     }
 }
 

@@ -12,8 +12,17 @@
 // Which failures are the same.
 pub mod fingerprint;
 
+// Where two runs part.
+pub mod divergence;
+
+// Runs in files.
+pub mod recording;
+
 // From a recorded run to a script.
 pub mod freeze;
+
+// But-for causes.
+pub mod why;
 
 // The few things that a failure needs.
 pub mod shrink;
@@ -40,3 +49,9 @@ pub mod summary;
 // One step left out after the other; every single fault at every event.
 pub mod ablate;
 pub mod matrix;
+
+// A run at one of its events, forward and back.
+pub mod stepper;
+
+// The same run with one decision taken otherwise.
+pub mod branch;

@@ -93,13 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn wilson_intervals_are_those_of_the_tables() {
+    fn the_ends_of_an_interval_solve_its_definition() {
+        // Found by bisection of (k/n − p)² = z² p (1 − p) / n, not by the closed form.
         let interval = wilson(1, 10);
         close(interval.low, 0.017_876_21);
         close(interval.high, 0.404_150_02);
         let interval = wilson(15, 148);
-        close(interval.low, 0.062_386_1);
-        close(interval.high, 0.160_504_7);
+        close(interval.low, 0.062_386_40);
+        close(interval.high, 0.160_487_24);
+        let interval = wilson(28, 46);
+        close(interval.low, 0.464_568_43);
+        close(interval.high, 0.736_067_75);
         close(wilson(0, 20).high, 0.161_125_16);
         close(wilson(0, 20).low, 0.0);
         close(wilson(20, 20).high, 1.0);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Transfers ── random transfers between accounts    Appends ── items for a stream
+//!   Registers ── reads and writes of registers     ReadAfterWrite ── a write, and a read a while later
 //!   Requests ── a list of requests at given instants, for scripts and exact counts
 //! ```
 //!
@@ -19,6 +20,12 @@ use std::sync::Arc;
 
 // Items for a stream.
 pub mod appends;
+
+// A write, and a read a given while after it.
+pub mod read_after_write;
+
+// Reads and writes of registers.
+pub mod registers;
 
 // Requests at given instants.
 pub mod requests;
@@ -41,5 +48,11 @@ pub type BuildWorkload = fn(&str, &Named<'_>) -> Result<Arc<dyn Workload>, Vec<D
 
 /// The built-in workloads.
 pub fn all() -> Vec<WorkloadEntry> {
-    vec![transfers::ENTRY, appends::ENTRY, requests::ENTRY]
+    vec![
+        transfers::ENTRY,
+        appends::ENTRY,
+        registers::ENTRY,
+        read_after_write::ENTRY,
+        requests::ENTRY,
+    ]
 }

@@ -42,6 +42,7 @@ fn one_crash() -> WorldOptions {
 
 /// Everything goes wrong that a budget of one crash and a set of messages allow.
 const WEATHER: &str = r#"
+    run: (for: "1s"),
     network: (
         latency: LogUniform("100us", "400ms"),
         loss: "10%",
@@ -79,7 +80,7 @@ fn visited(plan: &Plan, model: &WorldModel, config: Config, seeds: u64) -> BTree
 }
 
 fn compare(presume: &str, presumption: Presumption) {
-    let seeds = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
+    let seeds = 10_000;
     let plan = plan(&format!("participants: 2, presume: {presume}"), WEATHER);
     let (model, explored) = explore(&plan, one_crash());
     assert!(explored.report.is_exhausted(), "{:?}", explored.report);

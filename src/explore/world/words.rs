@@ -15,6 +15,7 @@ use crate::{
         untimed::{Cut, OutcomeId, Stimulus},
     },
 };
+use std::fmt::Write;
 
 impl WorldModel {
     /// A step in words.
@@ -72,12 +73,12 @@ impl WorldModel {
             Cut::After(0) => words.push_str(", and crashes before it does anything"),
             Cut::After(1) => words.push_str(", and crashes after its first effect"),
             Cut::After(effects) => {
-                words.push_str(&format!(", and crashes after {effects} effects"));
+                _ = write!(words, ", and crashes after {effects} effects");
             }
         }
         if outcome.kept + outcome.lost > 0 {
             let (kept, all) = (outcome.kept, outcome.kept + outcome.lost);
-            words.push_str(&format!(" ({kept} of {all} unsynced records survive)"));
+            _ = write!(words, " ({kept} of {all} unsynced records survive)");
         }
         let effects = inner.untimed.entries(at, stimulus, way);
         let effects: Vec<String> = effects.iter().filter_map(|entry| self.effect(entry)).collect();

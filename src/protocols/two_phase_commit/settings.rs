@@ -18,7 +18,7 @@ use crate::{
     engine::{
         facts::Decision,
         operations::Operation,
-        protocol::{BadSetting, Placement},
+        protocol::{Alternative, BadSetting, Placement},
     },
 };
 use serde::Deserialize;
@@ -50,6 +50,18 @@ pub struct Config {
     /// How long a participant stays in doubt before it asks (again).
     pub inquiry_interval: Duration,
 }
+
+/// What `why` tries in place of the settings of a run that failed.
+pub(super) const ALTERNATIVES: &[Alternative] = &[
+    Alternative {
+        settings: &[("termination", "Cooperative"), ("read_only_votes", "Off")],
+        called: "cooperative termination",
+    },
+    Alternative { settings: &[("presume", "Nothing")], called: "nothing presumed" },
+    Alternative { settings: &[("presume", "Abort")], called: "presumed abort" },
+    Alternative { settings: &[("presume", "Commit")], called: "presumed commit" },
+    Alternative { settings: &[("read_only_votes", "Off")], called: "no read-only votes" },
+];
 
 /// Which presumption transactions use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -12,9 +12,13 @@
 
 use super::{Shrinker, freeze};
 use crate::{
-    engine::trace::{Entry, Kind},
+    base::time::Time,
+    engine::{
+        script::Decision,
+        trace::{Entry, Kind},
+    },
     scenario::{
-        model::{Do, Event, Fault, When, Who},
+        model::{Event, Fault, When},
         run::Run,
     },
 };
@@ -23,12 +27,16 @@ use crate::{
 const NEIGHBOURS_MAX: usize = 3;
 
 impl Shrinker<'_> {
-    /// Anchors every fault that strikes by the clock.
+    /// Anchors every fault that strikes by the clock, or at an event that is counted over the whole
+    /// run: such a count moves with every operation.
     pub(super) fn anchor(&mut self) {
         for place in 0..self.best.faults.len() {
-            let When::At(_) = self.best.faults[place].when else { continue };
+            if !is_loose(&self.best.faults[place].when) {
+                continue;
+            }
             let run = self.recorded(&self.best).run;
-            let candidates = candidates(&run, &self.best.faults[place]);
+            let Some(at) = struck_at(&run, place) else { continue };
+            let candidates = candidates(&run, &self.best.faults[place], at);
             let found = candidates.into_iter().find(|when| {
                 self.attempt(|draft| {
                     let fault = &mut draft.faults[place];
@@ -36,46 +44,46 @@ impl Shrinker<'_> {
                     freeze::name_actor(&mut fault.r#do, when);
                 })
             });
-            _ = found; // Without one the instant stays.
+            _ = found; // Without one it stays as it is.
         }
     }
 }
 
-/// Triggers near the strike of a fault by the clock, the likeliest first.
-fn candidates(run: &Run, fault: &Fault) -> Vec<When> {
-    let When::At(at) = fault.when else { return Vec::new() };
-    let victim = victim(&fault.r#do);
-    let crash = run.entries.iter().find(|entry| {
-        entry.kind == Kind::Crash
-            && victim.is_some_and(|name| run.catalog.endpoint(entry.who) == name)
-            && entry.at >= at
-    });
-    let mut found = Vec::new();
-    if let Some(crash) = crash {
-        found.extend(cut_handler(run, crash));
+fn is_loose(when: &When) -> bool {
+    match when {
+        When::At(_) => true,
+        When::Before { nth, topic, .. }
+        | When::After { nth, topic, .. }
+        | When::Inside { nth, topic, .. } => *nth > 1 && topic.is_none(),
+        _ => false,
     }
-    let here = |entry: &&Entry| victim.is_none_or(|name| run.catalog.endpoint(entry.who) == name);
+}
+
+/// When a fault struck first.
+fn struck_at(run: &Run, place: usize) -> Option<Time> {
+    run.decisions.iter().find_map(|decision| match decision {
+        Decision::Strike(strike) if usize::from(strike.rule) == place => Some(strike.at),
+        _ => None,
+    })
+}
+
+/// Triggers near the strike of a fault, the likeliest first.
+fn candidates(run: &Run, fault: &Fault, at: Time) -> Vec<When> {
+    let victim = freeze::victim(fault);
+    let is_victim = |entry: &Entry| {
+        victim.as_deref().is_none_or(|name| run.catalog.endpoint(entry.who) == name)
+    };
+    let crash = run.entries.iter().find(|entry| {
+        entry.kind == Kind::Crash && victim.is_some() && is_victim(entry) && entry.at >= at
+    });
+    let mut found = crash.map_or_else(Vec::new, |crash| cut_handler(run, crash));
+    let here = |entry: &&Entry| is_victim(entry);
     let before = run.entries.iter().rev().filter(|entry| entry.at <= at).filter(here);
     found.extend(before.filter_map(|entry| trigger(run, entry, Side::After)).take(NEIGHBOURS_MAX));
     let later = run.entries.iter().filter(|entry| entry.at >= at).filter(here);
     found.extend(later.filter_map(|entry| trigger(run, entry, Side::Before)).take(NEIGHBOURS_MAX));
+    found.retain(|when| !is_loose(when) || matches!(fault.when, When::At(_)));
     found
-}
-
-/// The node that a fault hits, if it hits one.
-fn victim(what: &Do) -> Option<&str> {
-    match what {
-        Do::Crash { node, .. }
-        | Do::Pause { node, .. }
-        | Do::Slow { node, .. }
-        | Do::StallDisk { node, .. }
-        | Do::FailForce { node, .. }
-        | Do::JumpClock { node, .. } => match node {
-            Who::Node(name) => Some(name),
-            Who::Actor | Who::AnyOf(_) | Who::Any => None,
-        },
-        _ => None,
-    }
 }
 
 /// A handler that a crash cut, or came right after: after each possible number of effects.

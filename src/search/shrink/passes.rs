@@ -92,7 +92,9 @@ impl Shrinker<'_> {
     fn keep_nothing(&mut self) {
         for place in 0..self.best.faults.len() {
             self.attempt(|draft| {
-                if let Do::Crash { keeps, .. } = &mut draft.faults[place].r#do {
+                if let Do::Crash { keeps, .. } | Do::FailForce { keeps, .. } =
+                    &mut draft.faults[place].r#do
+                {
                     *keeps = None; // In a calm script nothing is kept.
                 }
             });
@@ -325,7 +327,7 @@ fn without_setting(protocol: &str, place: usize) -> Option<String> {
         .map(|field| format!("{}: {}", field.name(protocol), field.value.text(protocol)))
         .collect();
     let name = tree.root.name(protocol)?;
-    Some(if kept.is_empty() { name.to_owned() } else { format!("{name}({})", kept.join(", ")) })
+    Some(format!("{name}({})", kept.join(", ")))
 }
 
 /// Settings that are small whole numbers: their paths and values.

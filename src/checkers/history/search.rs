@@ -1,0 +1,368 @@
+//! The general search for a legal order: Wing and Gong's, with Lowe's memory.
+//!
+//! ```text
+//!   configuration = which calls are in the order + the state they lead to
+//!
+//!     ──▶ put in every observer that is right now       (no choice: it changes nothing)
+//!     ──▶ been here before? ──yes──▶ back
+//!     ──▶ try each call that may come next, the one with the earliest end first
+//!         may come next: invoked before the first end that is not in the order
+//! ```
+//!
+//! Sources: Wing & Gong 1993; Lowe 2017, Testing for linearizability. A configuration is remembered
+//! in a few words: how many ends are passed without a gap, one bit for each call that is open there
+//! and in the order, and the state. A call gets the lowest bit that is free while it is open, so
+//! there are as many bits as calls ever overlap, however long the history. Of calls that ask and
+//! answer the same, only the one that ends first is tried. Remembering whole sets was rejected:
+//! their size grows with the history.
+//!
+//! Limits: configurations and memory are counted, and a search that exceeds its limit says so.
+
+use super::{
+    calls::Call,
+    index::{Index, hash},
+    models::{Object, State},
+};
+
+/// What came of a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A legal order, with the state before each call.
+    Order(Vec<(usize, State)>),
+    /// There is none.
+    Nothing,
+    /// The limit came first.
+    GaveUp,
+}
+
+/// How many words the memory, or a list of choices, may take at most.
+const WORDS_MAX: usize = 1 << 25;
+
+/// Looks for a legal order of calls, each in as many configurations as allowed at most. Says how
+/// many configurations it met.
+pub(super) fn search(calls: &[Call], object: &mut impl Object, states_max: u64) -> (Found, u64) {
+    let mut search = Search::new(calls, object);
+    let found = search.run(states_max);
+    (found, search.memory.len())
+}
+
+struct Search<'s, O> {
+    object: &'s mut O,
+    observes: Vec<bool>,
+    /// Calls by their ends; unknown ones are not among them.
+    by_end: Vec<u32>,
+    /// The place of each call in `by_end`; `u32::MAX` for the unknown.
+    ends: Vec<u32>,
+    /// The bit of each call, and its kind: calls of one kind ask and answer the same.
+    bits: Vec<u32>,
+    kinds: Vec<u32>,
+    /// In which round of looking around each kind was last among the choices.
+    last_met: Vec<u64>,
+    round: u64,
+    timeline: Timeline,
+    /// How many of `by_end` are in the order without a gap.
+    passed: u32,
+    open: Vec<u64>,
+    is_taken: Vec<bool>,
+    order: Vec<(u32, State)>,
+    frames: Vec<Frame>,
+    choices: Vec<u32>,
+    memory: Memory,
+}
+
+/// A configuration on the way to the present one.
+struct Frame {
+    state: State,
+    passed: u32,
+    order_len: u32,
+    next_choice: u32,
+    choices_start: u32,
+    choices_end: u32,
+}
+
+impl<'s, O: Object> Search<'s, O> {
+    fn new(calls: &[Call], object: &'s mut O) -> Self {
+        let mut by_end: Vec<u32> = (0..calls.len() as u32).collect();
+        by_end.retain(|&call| calls[call as usize].ended.is_some());
+        by_end.sort_unstable_by_key(|&call| calls[call as usize].end_rank());
+        let mut ends = vec![u32::MAX; calls.len()];
+        for (&call, place) in by_end.iter().zip(0..) {
+            ends[call as usize] = place;
+        }
+        let timeline = Timeline::new(calls);
+        let (bits, width) = timeline.bits(calls.len());
+        let (kinds, kinds_len) = kinds(calls);
+        let words = (width as usize).div_ceil(64);
+        Self {
+            object,
+            observes: calls.iter().map(|call| call.action.only_observes()).collect(),
+            by_end,
+            ends,
+            bits,
+            kinds,
+            last_met: vec![0; kinds_len],
+            round: 0,
+            timeline,
+            passed: 0,
+            open: vec![0; words],
+            is_taken: vec![false; calls.len()],
+            order: Vec::new(),
+            frames: Vec::new(),
+            choices: Vec::new(),
+            memory: Memory::new(1 + words),
+        }
+    }
+
+    fn run(&mut self, states_max: u64) -> Found {
+        let mut state = self.object.initial();
+        loop {
+            let choices_start = self.choices.len();
+            self.look_around(state);
+            if self.passed as usize == self.by_end.len() {
+                return self.finished();
+            }
+            if !self.memory.is_new(self.passed, state, &self.open) {
+                self.choices.truncate(choices_start);
+            } else if self.is_exhausted(states_max) {
+                return Found::GaveUp;
+            }
+            self.frames.push(Frame {
+                state,
+                passed: self.passed,
+                order_len: self.order.len() as u32,
+                next_choice: choices_start as u32,
+                choices_start: choices_start as u32,
+                choices_end: self.choices.len() as u32,
+            });
+            match self.choose() {
+                Some(next) => state = next,
+                None => return Found::Nothing,
+            }
+        }
+    }
+
+    fn finished(&self) -> Found {
+        Found::Order(self.order.iter().map(|&(call, state)| (call as usize, state)).collect())
+    }
+
+    fn is_exhausted(&self, states_max: u64) -> bool {
+        let words = [self.memory.words.len(), self.choices.len(), self.object.kept()];
+        self.memory.len() > states_max || words.iter().any(|words| *words > WORDS_MAX)
+    }
+
+    /// Puts every observer into the order that is right in this state and may come now, and lists
+    /// what else may come, earliest end first.
+    fn look_around(&mut self, state: State) {
+        let start = self.choices.len();
+        let mut last = self.timeline.head();
+        while let Some(call) = self.timeline.call_at(self.timeline.after(last)) {
+            let is_observer = self.observes[call as usize];
+            if is_observer && self.object.step(state, call as usize).is_some() {
+                self.take(call, state); // Which also takes it off the timeline.
+                continue;
+            }
+            if !is_observer {
+                self.choices.push(call);
+            }
+            last = self.timeline.after(last);
+        }
+        let ends = &self.ends;
+        self.choices[start..].sort_by_key(|&call| ends[call as usize]);
+        // Of each kind only the first.
+        self.round += 1;
+        let mut kept = start;
+        for place in start..self.choices.len() {
+            let call = self.choices[place];
+            let last_met = &mut self.last_met[self.kinds[call as usize] as usize];
+            if *last_met != self.round {
+                *last_met = self.round;
+                self.choices[kept] = call;
+                kept += 1;
+            }
+        }
+        self.choices.truncate(kept);
+    }
+
+    /// Goes on with the next choice, here or further back; `None` when there is none left.
+    fn choose(&mut self) -> Option<State> {
+        loop {
+            let frame = self.frames.last_mut()?;
+            let (state, passed, order_len) = (frame.state, frame.passed, frame.order_len);
+            if frame.next_choice == frame.choices_end {
+                self.choices.truncate(frame.choices_start as usize);
+                self.frames.pop();
+                let before = self.frames.last().map(|frame| (frame.order_len, frame.passed));
+                let (order_len, passed) = before?;
+                self.go_back(order_len, passed);
+                continue;
+            }
+            let call = self.choices[frame.next_choice as usize];
+            frame.next_choice += 1;
+            let Some(next) = self.object.step(state, call as usize) else { continue };
+            self.take(call, state);
+            if !self.object.is_hopeless(call as usize, state, next) {
+                return Some(next);
+            }
+            self.go_back(order_len, passed);
+        }
+    }
+
+    fn take(&mut self, call: u32, state: State) {
+        self.object.take(call as usize);
+        self.timeline.remove(call);
+        self.order.push((call, state));
+        self.is_taken[call as usize] = true;
+        self.flip(call);
+        while let Some(&next) = self.by_end.get(self.passed as usize) {
+            if !self.is_taken[next as usize] {
+                break;
+            }
+            self.flip(next);
+            self.passed += 1;
+        }
+    }
+
+    /// Takes calls out of the order again, the last first.
+    fn go_back(&mut self, order_len: u32, passed: u32) {
+        while self.passed > passed {
+            self.passed -= 1;
+            self.flip(self.by_end[self.passed as usize]);
+        }
+        while self.order.len() > order_len as usize {
+            let (call, _) = self.order.pop().expect("it is longer than it shall be");
+            self.flip(call);
+            self.is_taken[call as usize] = false;
+            self.timeline.restore(call);
+            self.object.put_back(call as usize);
+        }
+    }
+
+    fn flip(&mut self, call: u32) {
+        let bit = self.bits[call as usize];
+        self.open[(bit / 64) as usize] ^= 1 << (bit % 64);
+    }
+}
+
+/// Numbers for actions: equal ones for calls that ask and answer the same.
+fn kinds(calls: &[Call]) -> (Vec<u32>, usize) {
+    let mut actions: Vec<_> = calls.iter().map(|call| call.action).collect();
+    actions.sort_unstable();
+    actions.dedup();
+    let place = |call: &Call| actions.partition_point(|known| *known < call.action) as u32;
+    (calls.iter().map(place).collect(), actions.len())
+}
+
+/// Invocations and ends in order, as a list from which calls can be taken and put back.
+struct Timeline {
+    /// Entries: the invocation of call `i` is `2 i`, its end `2 i + 1`, the head comes last. The
+    /// end of a call that has none is linked to itself.
+    next: Vec<u32>,
+    before: Vec<u32>,
+}
+
+impl Timeline {
+    fn new(calls: &[Call]) -> Self {
+        let head = 2 * calls.len() as u32;
+        let mut entries = Vec::with_capacity(2 * calls.len());
+        for (call, place) in calls.iter().zip(0..) {
+            entries.push((call.invoked.rank, 2 * place));
+            entries.extend(call.ended.map(|ended| (ended.rank, 2 * place + 1)));
+        }
+        entries.sort_unstable();
+        let mut timeline = Self { next: (0..=head).collect(), before: (0..=head).collect() };
+        let mut last = head;
+        for (_, entry) in entries {
+            timeline.next[last as usize] = entry;
+            timeline.before[entry as usize] = last;
+            last = entry;
+        }
+        timeline.next[last as usize] = head;
+        timeline.before[head as usize] = last;
+        timeline
+    }
+
+    fn head(&self) -> u32 {
+        self.next.len() as u32 - 1
+    }
+
+    fn after(&self, at: u32) -> u32 {
+        self.next[at as usize]
+    }
+
+    /// The call whose invocation stands here; `None` at an end, and behind everything.
+    fn call_at(&self, at: u32) -> Option<u32> {
+        (at % 2 == 0 && at != self.head()).then_some(at / 2)
+    }
+
+    fn remove(&mut self, call: u32) {
+        for entry in [2 * call, 2 * call + 1] {
+            let (before, next) = (self.before[entry as usize], self.next[entry as usize]);
+            self.next[before as usize] = next;
+            self.before[next as usize] = before;
+        }
+    }
+
+    /// Puts back the call that was removed last.
+    fn restore(&mut self, call: u32) {
+        for entry in [2 * call + 1, 2 * call] {
+            let (before, next) = (self.before[entry as usize], self.next[entry as usize]);
+            self.next[before as usize] = entry;
+            self.before[next as usize] = entry;
+        }
+    }
+
+    /// For each call a bit that no call has which is open at the same time, and how many bits
+    /// there are.
+    fn bits(&self, calls: usize) -> (Vec<u32>, u32) {
+        let (mut bits, mut free, mut width) = (vec![0; calls], Vec::new(), 0);
+        let mut at = self.after(self.head());
+        while at != self.head() {
+            let bit = &mut bits[(at / 2) as usize];
+            if at % 2 == 1 {
+                free.push(*bit);
+            } else {
+                *bit = free.pop().unwrap_or_else(|| {
+                    width += 1;
+                    width - 1
+                });
+            }
+            at = self.after(at);
+        }
+        (bits, width)
+    }
+}
+
+/// The configurations met so far, each in the same number of words.
+struct Memory {
+    stride: usize,
+    words: Vec<u64>,
+    index: Index,
+}
+
+impl Memory {
+    fn new(stride: usize) -> Self {
+        Self { stride, words: Vec::new(), index: Index::default() }
+    }
+
+    fn len(&self) -> u64 {
+        (self.words.len() / self.stride) as u64
+    }
+
+    /// Remembers a configuration; says whether it was never met before.
+    fn is_new(&mut self, passed: u32, state: State, open: &[u64]) -> bool {
+        let (stride, len) = (self.stride, self.words.len());
+        self.words.push(u64::from(passed) << 32 | u64::from(state));
+        self.words.extend_from_slice(open);
+        let words = &self.words;
+        let at = |number: u32| &words[number as usize * stride..(number as usize + 1) * stride];
+        let new = &words[len..];
+        let is_new = self
+            .index
+            .find_or_add(hash(new), |number| at(number) == new, |number| hash(at(number)))
+            .is_err();
+        if !is_new {
+            self.words.truncate(len);
+        }
+        is_new
+    }
+}

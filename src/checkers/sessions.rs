@@ -1,0 +1,167 @@
+//! Session guarantees: what one client did and saw, it goes on to see.
+//!
+//! ```text
+//!   read your writes       client1  ├─write 1─┤   ├─read→0─┤          refuted
+//!   monotonic reads        client1  ├─read→2─┤    ├─read→1─┤          refuted: 2 came after 1
+//!   monotonic writes       client1  ├─write 1─┤   ├─write 2─┤         refuted, if somebody sees
+//!   writes follow reads    client1  ├─read→1─┤    ├─write 2─┤         2 and after it 1
+//! ```
+//!
+//! Source: Terry and others 1994. The judge is `history/sessions.rs`; here it gets the history of a
+//! run, whose sessions are its clients. A witness cites two operations of one session and what puts
+//! their versions the other way round. It is checked again by trying every order of the versions
+//! that are cited.
+//!
+//! Limits: registers with unique values, else the verdict is unknown.
+
+use super::{
+    CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
+    evidence::{self, ensure},
+    history::{self, Model, Rules, SESSIONS, engine::Gathered, recheck},
+};
+use crate::engine::signal::Signal;
+use recheck::Told;
+
+const SOURCE: &str =
+    "Terry and others 1994, Session Guarantees for Weakly Consistent Replicated Data";
+
+/// The line of the registry.
+pub(super) const ENTRY: CheckEntry = CheckEntry {
+    name: "Sessions",
+    properties: &[
+        PropertyInfo {
+            name: SESSIONS[0],
+            demands: "a read returns what its client wrote before, or something newer",
+            exercised_by: "reads of registers that their clients had written",
+            source: SOURCE,
+        },
+        PropertyInfo {
+            name: SESSIONS[1],
+            demands: "a read returns what its client read before, or something newer",
+            exercised_by: "reads of registers that their clients had read",
+            source: SOURCE,
+        },
+        PropertyInfo {
+            name: SESSIONS[2],
+            demands: "nobody sees writes of one client in another order than it wrote them",
+            exercised_by: "writes of registers that their clients had written",
+            source: SOURCE,
+        },
+        PropertyInfo {
+            name: SESSIONS[3],
+            demands: "nobody sees a write and after it what its client had read before",
+            exercised_by: "writes of registers that their clients had read",
+            source: SOURCE,
+        },
+    ],
+    build: |text, named, _| {
+        let settings = named.decode(text)?;
+        Ok(Box::new(Sessions { settings, gathered: Gathered::default() }))
+    },
+};
+
+#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// What every register holds at first.
+    initial: i64,
+}
+
+struct Sessions {
+    settings: Settings,
+    gathered: Gathered,
+}
+
+impl Checker for Sessions {
+    fn reset(&mut self) {
+        self.gathered.clear();
+    }
+
+    fn on_signal(&mut self, signal: &Signal) {
+        self.gathered.on_signal(signal);
+    }
+
+    fn finish(&mut self, _: &Finish<'_>) -> Vec<Judgement> {
+        let (history, initial) = self.gathered.history(self.settings.initial);
+        let rules = Rules { initial: vec![initial], ..Rules::of(Model::CasRegister) };
+        let findings = history::sessions(&history, &rules).into_iter();
+        findings.map(|finding| self.gathered.judgement(finding)).collect()
+    }
+
+    fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
+        let Some(guarantee) = SESSIONS.iter().position(|name| *name == property) else {
+            return evidence::no_such_property(property);
+        };
+        let cited = recheck::cited(witness, signals)?;
+        let key = cited[0].key();
+        ensure(cited.iter().all(|told| told.key() == key), "the operations differ in their key")?;
+        let initial = self.settings.initial;
+        let demands = demands(&cited, guarantee, initial);
+        ensure(!demands.is_empty(), "no two cited operations demand anything")?;
+        let mut versions: Vec<i64> = cited.iter().filter_map(|told| told.found(initial)).collect();
+        versions.extend(cited.iter().filter_map(Told::left));
+        versions.retain(|version| *version != initial);
+        versions.sort_unstable();
+        versions.dedup();
+        ensure(!is_orderable(&mut vec![initial], &versions, &demands), "the versions have an order")
+    }
+}
+
+// The witness, checked again.
+
+/// Which version must come before which; the flag says that both may be one.
+type Demand = (i64, i64, bool);
+
+/// What the guarantee demands of the cited operations, and what any order must keep to.
+fn demands(cited: &[Told], guarantee: usize, initial: i64) -> Vec<Demand> {
+    let found = |told: &Told| told.found(initial);
+    let left = |told: &Told| told.left();
+    let mut demands = Vec::new();
+    for told in cited.iter().filter(|told| told.ended().is_some()) {
+        demands.extend(found(told).zip(left(told)).map(|(from, to)| (from, to, false)));
+    }
+    for (one, other) in cited.iter().flat_map(|one| cited.iter().map(move |other| (one, other))) {
+        if !one.came_before(other) {
+            continue;
+        }
+        let in_session = one.client == other.client;
+        let real_time = left(one).zip(left(other)).map(|(from, to)| (from, to, false));
+        let observed = found(one).zip(found(other)).map(|(from, to)| (from, to, true));
+        let own = match guarantee {
+            0 => left(one).zip(found(other)).map(|(from, to)| (from, to, true)),
+            1 => observed,
+            2 => real_time,
+            _ => found(one).zip(left(other)).map(|(from, to)| (from, to, false)),
+        };
+        let background = if guarantee < 2 { real_time } else { observed.filter(|_| in_session) };
+        demands.extend(own.filter(|_| in_session).into_iter().chain(background));
+    }
+    demands
+}
+
+/// Is there an order of the versions that begins like this and meets all demands?
+fn is_orderable(begun: &mut Vec<i64>, versions: &[i64], demands: &[Demand]) -> bool {
+    let place = |version: i64| begun.iter().position(|known| *known == version);
+    let broken = |&(from, to, or_same): &Demand| match (place(from), place(to)) {
+        (Some(from), Some(to)) => to < from || (from == to && !or_same),
+        (None, Some(_)) => true,
+        _ => false,
+    };
+    if demands.iter().any(broken) {
+        return false;
+    }
+    if begun.len() > versions.len() {
+        return true;
+    }
+    for &next in versions {
+        if !begun.contains(&next) {
+            begun.push(next);
+            let found = is_orderable(begun, versions, demands);
+            begun.pop();
+            if found {
+                return true;
+            }
+        }
+    }
+    false
+}

@@ -1,0 +1,127 @@
+//! Staleness: reads return one of the last versions, or what was newest a short while ago.
+//!
+//! ```text
+//!   write 1 ├──┤   write 2 ├──┤            read→1 ├──┤
+//!                             └──── t ────────────┘     1 version and t behind
+//!   k: 1, t: "0s"   as a regular register      k: 2   the newest or the one before
+//! ```
+//!
+//! Source: Golab, Li & Shah 2011; Bailis and others 2012. The judge is `history/staleness.rs`; here
+//! it gets the history of a run. Only what is certain counts: writes that had ended before the read
+//! began, and that began when the version read was in place. Without a bound nothing is demanded,
+//! and the worst is told. A witness cites the read, the write it saw, and two newer writes; it is
+//! checked again by counting once more.
+//!
+//! Limits: registers with unique values, else the verdict is unknown.
+
+use super::{
+    CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
+    evidence::{self, ensure},
+    history::{self, Bounds, Model, Rules, STALENESS, engine::Gathered, recheck},
+};
+use crate::{base::time::Duration, engine::signal::Signal};
+use recheck::Told;
+
+const SOURCE: &str = "Golab, Li & Shah 2011; Bailis and others 2012, Probabilistically Bounded \
+                      Staleness";
+
+/// The line of the registry.
+pub(super) const ENTRY: CheckEntry = CheckEntry {
+    name: "Staleness",
+    properties: &[
+        PropertyInfo {
+            name: STALENESS[0],
+            demands: "a read returns one of the last k versions that were written when it began",
+            exercised_by: "reads that began when a write of their register had ended",
+            source: SOURCE,
+        },
+        PropertyInfo {
+            name: STALENESS[1],
+            demands: "what a read returns was overwritten no longer than t before it began",
+            exercised_by: "reads that began when a write of their register had ended",
+            source: SOURCE,
+        },
+    ],
+    build: |text, named, _| {
+        let settings = named.decode(text)?;
+        Ok(Box::new(Staleness { settings, gathered: Gathered::default() }))
+    },
+};
+
+#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// Of how many versions a read may return one.
+    k: Option<u64>,
+    /// For how long what it returns may have been overwritten.
+    t: Option<Duration>,
+    /// What every register holds at first.
+    initial: i64,
+}
+
+struct Staleness {
+    settings: Settings,
+    gathered: Gathered,
+}
+
+impl Checker for Staleness {
+    fn reset(&mut self) {
+        self.gathered.clear();
+    }
+
+    fn on_signal(&mut self, signal: &Signal) {
+        self.gathered.on_signal(signal);
+    }
+
+    fn finish(&mut self, _: &Finish<'_>) -> Vec<Judgement> {
+        let Settings { k, t, initial } = self.settings;
+        let (history, initial) = self.gathered.history(initial);
+        let rules = Rules { initial: vec![initial], ..Rules::of(Model::CasRegister) };
+        let findings = history::staleness(&history, &rules, Bounds { versions: k, time: t });
+        findings.into_iter().map(|finding| self.gathered.judgement(finding)).collect()
+    }
+
+    fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
+        let Settings { k, t, initial } = self.settings;
+        let cited = recheck::cited(witness, signals)?;
+        let reads = cited.iter().filter(|told| told.found(initial).is_some());
+        let Some(read) = reads.max_by_key(|told| told.invoked) else {
+            return Err("no read is cited".to_owned());
+        };
+        let newer = newer_than_seen(read, &recheck::all(signals), initial);
+        ensure(
+            cited
+                .iter()
+                .filter(|told| told.op != read.op)
+                .all(|told| told.left().is_some() && told.key() == read.key()),
+            "a cited operation is no write of the register",
+        )?;
+        let first = newer.iter().filter_map(Told::ended).min();
+        let since = first.map(|first| read.invoked.at.saturating_since(first.at));
+        match property {
+            name if name == STALENESS[0] => {
+                ensure(k.is_some_and(|k| newer.len() as u64 >= k), "the read is new enough")
+            }
+            name if name == STALENESS[1] => ensure(
+                t.is_some_and(|t| since.is_some_and(|since| since > t)),
+                "the read is in time",
+            ),
+            _ => evidence::no_such_property(property),
+        }
+    }
+}
+
+// The witness, checked again.
+
+/// The writes that ended before a read and began when what it saw was in place.
+fn newer_than_seen(read: &Told, all: &[Told], initial: i64) -> Vec<Told> {
+    let of_key = || all.iter().filter(|told| told.key() == read.key());
+    let seen = read.found(initial);
+    let has_it = |told: &&Told| told.left() == seen || told.found(initial) == seen;
+    let in_place = of_key().filter(has_it).filter_map(Told::ended).min();
+    let newer = of_key().filter(|write| {
+        let is_newer = seen == Some(initial) || in_place.is_some_and(|since| since < write.invoked);
+        write.left().is_some() && write.came_before(read) && is_newer
+    });
+    newer.copied().collect()
+}

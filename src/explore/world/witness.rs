@@ -1,0 +1,102 @@
+//! Witnesses of a path: what a checker cites, by the steps of the path.
+//!
+//! ```text
+//!   path ──steps──▶ signals, numbered by step ──▶ fresh checkers ──finish──▶ citations
+//! ```
+//!
+//! While states are explored a checker only says that something is broken; which events show it is
+//! asked once, of the one path that is shown, through the judge of timed runs.
+
+use super::{Move, WorldModel, WorldState};
+use crate::{
+    base::{ids::EventId, time::Time},
+    checkers::{Finish, Verdict},
+    engine::{
+        operations::Ending,
+        runner::{Outcome, RunEnd},
+        signal::{Signal, What},
+    },
+    explore::{
+        breadth_first::Counterexample,
+        model::{Ordinal, replay},
+    },
+    scenario::plan::Plan,
+};
+
+/// An event that shows a violation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shows {
+    /// Which step of the path, from 1.
+    pub step: u32,
+    /// Where, and what: `p1 decided abort on t1`.
+    pub what: String,
+}
+
+impl WorldModel {
+    /// The events on a path that show its violation, as the checks of the scenario cite them; none
+    /// where they would not cite it.
+    pub fn witness(&self, plan: &Plan, found: &Counterexample) -> Vec<Shows> {
+        let signals = self.signals(found);
+        let mut checkers = plan.checkers();
+        for signal in &signals {
+            for checker in &mut checkers {
+                checker.on_signal(signal);
+            }
+        }
+        let end = RunEnd {
+            outcome: Outcome::Finished,
+            quiet_at: Time::ZERO,
+            progress_at: Time::ZERO,
+            end: Time::ZERO,
+            healed: false,
+        };
+        let finish = Finish { end: &end, waiting: &[], history: &[] };
+        let judgements = checkers.iter_mut().flat_map(|checker| checker.finish(&finish));
+        let broken = judgements.filter(|one| one.property == found.violation.property);
+        let citations = broken.flat_map(|judgement| match judgement.verdict {
+            Verdict::Violated(witness) => witness.citations,
+            _ => Vec::new(),
+        });
+        let shows = citations.map(|citation| {
+            let place = citation.node.map(|node| format!("{} ", self.catalog.node(node)));
+            let what = format!("{}{}", place.unwrap_or_default(), citation.says);
+            Shows { step: citation.event.0, what }
+        });
+        shows.collect()
+    }
+
+    /// What every step of a path told, numbered by step.
+    fn signals(&self, found: &Counterexample) -> Vec<Signal> {
+        let states = replay(self, &found.path).expect("a path stays in its model");
+        let mut signals = Vec::new();
+        for (place, (state, &ordinal)) in states.iter().zip(&found.path.steps).enumerate() {
+            let event = EventId(place as u32 + 1);
+            let told = self.told(state, ordinal);
+            signals.extend(told.into_iter().map(|what| Signal { at: Time::ZERO, event, what }));
+        }
+        signals
+    }
+
+    fn told(&self, state: &WorldState, ordinal: Ordinal) -> Vec<What> {
+        let mut step = None;
+        self.steps(state, &mut |at, taken, _| {
+            if at == ordinal {
+                step = Some(taken);
+            }
+        });
+        let inner = self.inner.borrow();
+        match step {
+            Some(Move::Node { way, .. }) => inner.untimed.outcome(way).signals.clone(),
+            Some(Move::Invoke(op)) => {
+                let asked = self.asked.iter().find(|asked| asked.entry.op == op);
+                let entry = asked.expect("only what is asked is invoked").entry;
+                vec![What::Invoked(op, entry.client, entry.operation)]
+            }
+            Some(Move::Answer(op, number)) => {
+                vec![What::Ended(op, inner.answers[usize::from(number)].into())]
+            }
+            Some(Move::GiveUp(op)) => vec![What::Ended(op, Ending::Unknown)],
+            Some(Move::Miss(_) | Move::Lose(_) | Move::Duplicate(_)) | None => Vec::new(),
+        }
+    }
+}

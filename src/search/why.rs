@@ -1,0 +1,300 @@
+//! Why: but-for causes. The same weather, one thing changed: does it still fail?
+//!
+//! ```text
+//!   script ──┬─ without one fault, loss, delay or choice ──▶ holds │ still violated │ fails otherwise
+//!            ├─ a delay or an absence a little shorter ─────▶ up to which length it holds
+//!            ├─ with an ablated step put back ──────────────▶ …
+//!            └─ with another setting of the protocol ───────▶ …
+//! ```
+//!
+//! Decisions have names, so whatever is not changed stays exactly as it was: the question "would it
+//! have happened without this?" has an exact answer. A statistical answer (how often do runs with
+//! this fault fail?) was rejected: it blames whatever happens often.
+//!
+//! Limits: one thing at a time; two causes of which each would do show up as no cause at all. A
+//! length is searched by halving, as if longer were always worse.
+
+use super::{
+    fingerprint::Fingerprint,
+    freeze,
+    shrink::{Seen, Tools},
+};
+use crate::{
+    base::{ids::Seed, text::source::Edited, time::Duration},
+    engine::protocol::Alternative,
+    scenario::{
+        load::load,
+        model::{Do, Fault, Group, SpanText},
+        script::{ChoiceLine, ClockLine, FateText, MessageLine, SpanLine},
+        write::Draft,
+    },
+};
+
+/// How often a length is halved.
+const HALVINGS: u32 = 14;
+
+/// One thing that was changed, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// What was changed, in words: `without the crash of c (window)`.
+    pub what: String,
+    /// Which kind of change.
+    pub kind: Kind,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The changed run, recorded, where it holds.
+    pub seen: Option<Seen>,
+    /// The changed scenario.
+    pub draft: Draft,
+}
+
+/// Kinds of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A fault, a loss, a delay or a choice is taken away.
+    Without,
+    /// It lasts less long.
+    Shorter,
+    /// An ablated step is put back.
+    Restored,
+    /// The protocol has another setting.
+    Setting,
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The failure is gone, and there is no other.
+    Holds,
+    /// It fails as before.
+    StillViolated,
+    /// It fails in another way.
+    Otherwise(Vec<Fingerprint>),
+}
+
+/// Changes one thing of a script after the other. The script fails in the wanted way.
+pub fn why(
+    tools: Tools<'_>,
+    draft: &Draft,
+    wanted: &Fingerprint,
+    alternatives: &[Alternative],
+) -> Vec<Changed> {
+    let asker = Asker { tools, draft, wanted };
+    let mut changed = asker.without();
+    changed.extend(asker.shorter());
+    changed.extend(asker.restored());
+    changed.extend(alternatives.iter().filter_map(|one| asker.setting(one)));
+    changed
+}
+
+struct Asker<'a> {
+    tools: Tools<'a>,
+    draft: &'a Draft,
+    wanted: &'a Fingerprint,
+}
+
+impl Asker<'_> {
+    fn see(&self, draft: &Draft) -> Option<Seen> {
+        let plan = load(self.tools.registry, "changed", &Edited::new(draft.text())).ok()?;
+        Some(Seen::of(&plan, Seed(1), self.tools.catch))
+    }
+
+    fn ask(&self, kind: Kind, what: String, draft: Draft) -> Option<Changed> {
+        let seen = self.see(&draft)?;
+        let found = seen.fingerprints();
+        let outcome = if found.contains(self.wanted) {
+            Outcome::StillViolated
+        } else if found.is_empty() {
+            Outcome::Holds
+        } else {
+            Outcome::Otherwise(found)
+        };
+        let seen = (outcome == Outcome::Holds).then_some(seen);
+        Some(Changed { what, kind, outcome, seen, draft })
+    }
+
+    fn still_violated(&self, draft: &Draft) -> bool {
+        self.see(draft).is_some_and(|seen| seen.fails_so(self.wanted))
+    }
+
+    /// Each thing that went wrong, taken away.
+    fn without(&self) -> Vec<Changed> {
+        let mut changed = self.each(|draft| &mut draft.faults, fault_words);
+        changed.extend(self.each(|draft| &mut draft.script.messages, message_words));
+        changed.extend(self.each(|draft| &mut draft.script.choices, choice_words));
+        changed.extend(self.each(|draft| &mut draft.script.forces, force_words));
+        changed.extend(self.each(|draft| &mut draft.script.timers, timer_words));
+        changed.extend(self.each(|draft| &mut draft.script.clocks, clock_words));
+        changed
+    }
+
+    fn each<T>(
+        &self,
+        list: impl Fn(&mut Draft) -> &mut Vec<T>,
+        words: impl Fn(&T) -> String,
+    ) -> Vec<Changed> {
+        let all = list(&mut self.draft.clone()).len();
+        let without = |place| {
+            let mut draft = self.draft.clone();
+            let gone = list(&mut draft).remove(place);
+            self.ask(Kind::Without, format!("without {}", words(&gone)), draft)
+        };
+        (0..all).filter_map(without).collect()
+    }
+
+    /// Each absence and delay: up to which length it holds.
+    fn shorter(&self) -> Vec<Changed> {
+        let mut changed = Vec::new();
+        for place in 0..self.draft.faults.len() {
+            let Do::Crash { down: SpanText::Between(long, _), .. } = self.draft.faults[place].r#do
+            else {
+                continue;
+            };
+            let whose =
+                freeze::victim(&self.draft.faults[place]).unwrap_or_else(|| "it".to_owned());
+            let set = |draft: &mut Draft, shorter| {
+                if let Do::Crash { down, .. } = &mut draft.faults[place].r#do {
+                    *down = SpanText::Between(shorter, shorter);
+                }
+            };
+            let what = |span| format!("with {whose} down for less than {span}");
+            changed.extend(self.threshold(Duration::ZERO, long, set, what));
+        }
+        for place in 0..self.draft.script.messages.len() {
+            let line = &self.draft.script.messages[place];
+            let FateText::Takes(long) = line.fate else { continue };
+            let set = |draft: &mut Draft, shorter| {
+                draft.script.messages[place].fate = FateText::Takes(shorter);
+            };
+            let what = |span| format!("with {} delayed by less than {span}", named(line));
+            changed.extend(self.threshold(self.draft.latency, long, set, what));
+        }
+        changed
+    }
+
+    /// The longest span at which the failure is gone, between one where it is and one where it
+    /// is not; nothing when it fails even at the shortest.
+    fn threshold(
+        &self,
+        least: Duration,
+        long: Duration,
+        set: impl Fn(&mut Draft, Duration),
+        what: impl Fn(Duration) -> String,
+    ) -> Option<Changed> {
+        let with = |span| {
+            let mut draft = self.draft.clone();
+            set(&mut draft, span);
+            draft
+        };
+        if least >= long || self.still_violated(&with(least)) {
+            return None;
+        }
+        let (mut holds, mut fails) = (least, long);
+        for _ in 0..HALVINGS {
+            let middle = holds + Duration::from_nanos((fails - holds).as_nanos() / 2);
+            let middle = Duration::from_nanos(middle.as_nanos() / 10_000 * 10_000);
+            if middle <= holds || middle >= fails {
+                break;
+            }
+            if self.still_violated(&with(middle)) {
+                fails = middle;
+            } else {
+                holds = middle;
+            }
+        }
+        self.ask(Kind::Shorter, what(fails), with(holds))
+    }
+
+    /// Each ablated step, put back.
+    fn restored(&self) -> Vec<Changed> {
+        let back = |place: usize| {
+            let mut draft = self.draft.clone();
+            let step = draft.ablate.remove(place);
+            self.ask(Kind::Restored, format!("with the step {step}"), draft)
+        };
+        (0..self.draft.ablate.len()).filter_map(back).collect()
+    }
+
+    /// Another setting of the protocol; nothing where it is the setting, or makes no sense here.
+    fn setting(&self, alternative: &Alternative) -> Option<Changed> {
+        let Alternative { settings, called } = *alternative;
+        let mut edited = Edited::new(&self.draft.protocol);
+        for (field, value) in settings {
+            edited.set(field, value, called).ok()?;
+        }
+        if edited.text == self.draft.protocol {
+            return None;
+        }
+        let draft = Draft { protocol: edited.text, ..self.draft.clone() };
+        self.ask(Kind::Setting, format!("with {called}"), draft)
+    }
+}
+
+fn fault_words(fault: &Fault) -> String {
+    let of = freeze::victim(fault).map_or_else(String::new, |node| format!(" of {node}"));
+    let what = match &fault.r#do {
+        Do::Crash { .. } => format!("the crash{of}"),
+        Do::Pause { .. } => format!("the pause{of}"),
+        Do::Slow { .. } => format!("the slowness{of}"),
+        Do::StallDisk { .. } => format!("the stalled disk{of}"),
+        Do::FailForce { .. } => format!("the failed force{of}"),
+        Do::JumpClock { .. } => format!("the clock jump{of}"),
+        Do::Cut { groups, .. } => format!("the cut {}", sides(groups)),
+        Do::CutOneWay { from, to, .. } => {
+            format!("the cut from {} to {}", side(from), side(to))
+        }
+        Do::SlowLink { from, to, .. } => {
+            format!("the slow link from {} to {}", side(from), side(to))
+        }
+        Do::Lose => "the loss".to_owned(),
+        Do::Delay { .. } => "the delay".to_owned(),
+        Do::Duplicate { .. } => "the copy".to_owned(),
+    };
+    format!("{what} ({})", fault.id)
+}
+
+fn sides(groups: &[Group]) -> String {
+    groups.iter().map(side).collect::<Vec<_>>().join(" | ")
+}
+
+fn side(group: &Group) -> String {
+    match group {
+        Group::Nodes(names) => names.join(" "),
+        Group::Role(role) => role.clone(),
+        Group::Rest => "the rest".to_owned(),
+        Group::Clients => "clients".to_owned(),
+    }
+}
+
+/// A message by its name: `Prepare about t3 from c to p1`.
+fn named(line: &MessageLine) -> String {
+    let MessageLine { from, to, label, topic, nth, .. } = line;
+    let about = if *topic == 0 { String::new() } else { format!(" about t{topic}") };
+    let again = if *nth == 1 { String::new() } else { format!(" (number {nth})") };
+    format!("{label}{about} from {from} to {to}{again}")
+}
+
+fn message_words(line: &MessageLine) -> String {
+    let what = match &line.fate {
+        FateText::Lost => "the loss of".to_owned(),
+        FateText::Takes(span) => format!("the {span} on the way of"),
+        FateText::Copies(_) => "the copy of".to_owned(),
+    };
+    format!("{what} {}", named(line))
+}
+
+fn choice_words(ChoiceLine { node, label, topic, .. }: &ChoiceLine) -> String {
+    format!("the choice `{label}` of {node} about t{topic}")
+}
+
+fn force_words(SpanLine { node, label, takes, .. }: &SpanLine) -> String {
+    format!("the {takes} that forcing {label} took on {node}")
+}
+
+fn timer_words(SpanLine { node, label, takes, .. }: &SpanLine) -> String {
+    format!("the {takes} of the timer {label} on {node}")
+}
+
+fn clock_words(ClockLine { node, .. }: &ClockLine) -> String {
+    format!("the wrong clock of {node}")
+}
