@@ -9,6 +9,7 @@
 //! own. Results go to stdout and nothing else does, so that `--format json > file` is clean.
 //! Wall-clock times are never printed: equal runs print equal bytes.
 
+mod ablate;
 mod address;
 mod caught;
 mod check;
@@ -73,6 +74,8 @@ enum Command {
     Sweep(Box<sweep::Arguments>),
     /// Put the parts of a sweep together that were run apart.
     Merge(merge::Arguments),
+    /// Leave each load-bearing step out, and see what falls, how soon and how often.
+    Ablate(ablate::Arguments),
     /// Do every single fault at every event of a calm run, one run each.
     Matrix(matrix::Arguments),
     /// Reduce a failing run to the few things that it needs, and write them as a scenario.
@@ -122,6 +125,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Explore(arguments) => explore::explore(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
+        Command::Ablate(arguments) => ablate::ablate(&environment, &arguments),
         Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),
         Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
         Command::Why(arguments) => why::why(&environment, &arguments),

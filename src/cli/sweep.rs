@@ -9,8 +9,8 @@
 //! is printed does not, whatever `-j` says, unless the sweep was stopped by a clock or a user.
 
 mod memory;
-mod threads;
-mod vary;
+pub(super) mod threads;
+pub(super) mod vary;
 
 use self::{memory::Memory, threads::Deadline, threads::Threads, vary::Vary};
 use super::{

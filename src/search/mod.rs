@@ -46,7 +46,8 @@ pub mod lines;
 pub mod merge;
 pub mod summary;
 
-// Every single fault at every event.
+// One step left out after the other; every single fault at every event.
+pub mod ablate;
 pub mod matrix;
 
 // A run at one of its events, forward and back.

@@ -28,7 +28,7 @@ use std::{
 
 /// The instant of the wall clock at which a sweep stops.
 #[expect(clippy::disallowed_types, reason = "a limit of wall time is what was asked for")]
-pub(super) type Deadline = std::time::Instant;
+pub(in crate::cli) type Deadline = std::time::Instant;
 
 /// How far the dealer lets threads run ahead of the fold, per thread.
 const AHEAD: u64 = 4;
@@ -36,10 +36,10 @@ const AHEAD: u64 = 4;
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Threads that run blocks.
-pub(super) struct Threads<'a> {
-    pub(super) count: usize,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) interrupted: &'a AtomicBool,
+pub(in crate::cli) struct Threads<'a> {
+    pub(in crate::cli) count: usize,
+    pub(in crate::cli) deadline: Option<Deadline>,
+    pub(in crate::cli) interrupted: &'a AtomicBool,
 }
 
 struct Done {

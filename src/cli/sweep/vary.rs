@@ -10,20 +10,20 @@
 //! the value.
 
 /// An edit: a path and its value.
-pub(super) type Set = (String, String);
+pub(in crate::cli) type Set = (String, String);
 
 /// So many variants one file may have.
 const VARIANTS_MAX: usize = 1_000;
 
 /// A path and the values it takes in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Vary {
+pub(in crate::cli) struct Vary {
     path: String,
     values: Vec<String>,
 }
 
 /// Reads `path=a,b`.
-pub(super) fn vary(text: &str) -> Result<Vary, String> {
+pub(in crate::cli) fn vary(text: &str) -> Result<Vary, String> {
     let wrong = || "write it as PATH=VALUE,VALUE, such as network.loss=0%,5%".to_owned();
     let (path, values) = text.split_once('=').ok_or_else(wrong)?;
     let values = split(values);
@@ -54,7 +54,7 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// All combinations, the last path changing fastest; one without edits when nothing varies.
-pub(super) fn grid(varied: &[Vary], sets: &[Set]) -> Result<Vec<Vec<Set>>, String> {
+pub(in crate::cli) fn grid(varied: &[Vary], sets: &[Set]) -> Result<Vec<Vec<Set>>, String> {
     for (place, Vary { path, .. }) in varied.iter().enumerate() {
         if varied[..place].iter().any(|other| other.path == *path) {
             return Err(format!("--vary {path} is given twice: list all values at once"));
