@@ -13,6 +13,8 @@
 //! compared with its definition on every history that fits: unknown calls, calls that failed, equal
 //! values, all overlaps.
 
+#[path = "histories/files.rs"]
+mod files;
 #[path = "histories/litmus.rs"]
 mod litmus;
 #[path = "histories/metamorphic.rs"]

@@ -20,7 +20,7 @@ use super::{Environment, Format, exit::Code};
 use crate::{
     base::time::Duration,
     checkers::history::{
-        Bounds, Finding, Model, Proof, Ruling, Rules, STATES_MAX,
+        Bounds, Finding, Model, Proof, Rules, Ruling, STATES_MAX,
         calls::{Call, History, Value},
         linearizable,
         lines::{self, CasFail},
@@ -203,7 +203,8 @@ fn initial(arguments: &Arguments, history: &mut History) -> Result<Vec<Value>, S
         other if takes_list => return Err(format!("--initial is a list here, not {other}")),
         other => vec![other],
     };
-    let values: Option<Vec<Value>> = parts.iter().map(|part| lines::scalar(history, part)).collect();
+    let values: Option<Vec<Value>> =
+        parts.iter().map(|part| lines::scalar(history, part)).collect();
     values.ok_or_else(|| "--initial: values are numbers, texts, true, false or null".to_owned())
 }
 

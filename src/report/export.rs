@@ -167,9 +167,8 @@ pub fn shiviz(run: &Run) -> String {
 fn clocks(run: &Run, hosts: usize) -> Vec<Vec<u32>> {
     let mut clocks: Vec<Vec<u32>> = Vec::with_capacity(run.entries.len());
     let mut latest: Vec<Option<usize>> = vec![None; hosts];
-    let place_of = |event: EventId| {
-        run.entries.binary_search_by_key(&event, |entry| entry.event).ok()
-    };
+    let place_of =
+        |event: EventId| run.entries.binary_search_by_key(&event, |entry| entry.event).ok();
     for (place, entry) in run.entries.iter().enumerate() {
         let who = usize::from(entry.who.0);
         let mut clock = vec![0; hosts];
@@ -294,7 +293,10 @@ mod tests {
 
     #[test]
     fn a_history_of_registers_can_be_read_back() {
-        use crate::{base::ids::{ClientId, NodeId, OpId}, engine::operations::HistoryEntry};
+        use crate::{
+            base::ids::{ClientId, NodeId, OpId},
+            engine::operations::HistoryEntry,
+        };
         let mut run = Sketch::busy().run(7);
         let entry = |op, client, operation, at, ending| HistoryEntry {
             op: OpId(op),
@@ -313,7 +315,13 @@ mod tests {
             entry(2, 1, read, 15, until(40, Ending::Ok(Some(5)))),
             entry(3, 0, read, 20, until(30, Ending::Unknown)),
             entry(4, 1, write, 35, None),
-            entry(5, 0, Operation::Cas { key: 3, expected: 5, value: 6 }, 50, until(50, Ending::NotDone)),
+            entry(
+                5,
+                0,
+                Operation::Cas { key: 3, expected: 5, value: 6 },
+                50,
+                until(50, Ending::NotDone),
+            ),
         ];
         let text = history(&run);
         let read = lines::read(&text, Model::CasRegister, lines::CasFail::Unknown);

@@ -15,7 +15,10 @@ use super::{
     svg::{Svg, point},
     text::{clip, columns, fill, inert},
 };
-use crate::checkers::history::{Proof, calls::{Call, History}};
+use crate::checkers::history::{
+    Proof,
+    calls::{Call, History},
+};
 
 /// How much room words get at most.
 const WORDS_MAX: usize = 44;
@@ -42,8 +45,7 @@ impl Picture {
         let context = proof.context.iter().map(|call| (call, true));
         let mut calls: Vec<(&Call, bool)> = proven.chain(context).collect();
         calls.sort_by_key(|(call, _)| call.invoked.rank);
-        let words =
-            |call: &Call| clip(&inert(&history.words(call.action)), WORDS_MAX);
+        let words = |call: &Call| clip(&inert(&history.words(call.action)), WORDS_MAX);
         // (rank, call, is its end)
         let mut moments: Vec<(u32, usize, bool)> = Vec::new();
         for (place, (call, _)) in calls.iter().enumerate() {
@@ -155,7 +157,7 @@ pub fn svg(history: &History, proof: &Proof, title: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::svg::assert_sound, *};
-    use crate::checkers::history::{Model, Rules, Ruling, lines, linearizable};
+    use crate::checkers::history::{Model, Rules, Ruling, linearizable, lines};
 
     fn proof(lines: &str) -> (History, Proof) {
         let history = lines::read(lines, Model::Register, lines::CasFail::Unknown);

@@ -73,7 +73,11 @@ fn illegal(model: Model, lines: &[&str]) -> String {
 #[test]
 fn a_read_sees_the_last_write_or_one_that_overlaps_it() {
     let register = |seen: &str| {
-        vec!["0: write 1 @0..10".to_owned(), "0: write 2 @20..30".into(), format!("1: read {seen} @25..40")]
+        vec![
+            "0: write 1 @0..10".to_owned(),
+            "0: write 2 @20..30".into(),
+            format!("1: read {seen} @25..40"),
+        ]
     };
     let with = |seen: &str| register(seen).iter().map(String::as_str).collect::<Vec<_>>().join("|");
     for seen in ["1", "2"] {
@@ -82,10 +86,8 @@ fn a_read_sees_the_last_write_or_one_that_overlaps_it() {
     for seen in ["null", "7"] {
         illegal(Model::Register, &with(seen).split('|').collect::<Vec<_>>());
     }
-    let sentence = illegal(
-        Model::Register,
-        &["0: write 1 @0..10", "0: write 2 @20..30", "1: read 1 @31..40"],
-    );
+    let sentence =
+        illegal(Model::Register, &["0: write 1 @0..10", "0: write 2 @20..30", "1: read 1 @31..40"]);
     assert_eq!(
         sentence,
         "no order of the calls on the object explains that process 1 was answered `read -> 1` at \
@@ -129,15 +131,24 @@ fn one_version_can_be_exchanged_only_once() {
 #[test]
 fn lists_grow_in_one_order() {
     let appends = ["0: append 1 @0..10", "1: append 2 @5..15"];
-    legal(Model::KvAppend, &[&appends[..], &["2: list 2 1 @20..30", "3: list 2 1 @40..50"]].concat());
-    illegal(Model::KvAppend, &[&appends[..], &["2: list 2 1 @20..30", "3: list 1 2 @40..50"]].concat());
+    legal(
+        Model::KvAppend,
+        &[&appends[..], &["2: list 2 1 @20..30", "3: list 2 1 @40..50"]].concat(),
+    );
+    illegal(
+        Model::KvAppend,
+        &[&appends[..], &["2: list 2 1 @20..30", "3: list 1 2 @40..50"]].concat(),
+    );
     illegal(Model::KvAppend, &[&appends[..], &["2: list 1 @20..30"]].concat());
     legal(Model::KvAppend, &["0: append 1 @0..10", "0: replace 5 @11..12", "0: list 5 @13..14"]);
 }
 
 #[test]
 fn an_element_is_in_a_set_from_its_addition_to_its_removal() {
-    legal(Model::Set, &["0: add 1 @0..10", "1: has 1 @5..6", "0: remove 1 @20..30", "1: lacks 1 @31..32"]);
+    legal(
+        Model::Set,
+        &["0: add 1 @0..10", "1: has 1 @5..6", "0: remove 1 @20..30", "1: lacks 1 @31..32"],
+    );
     illegal(Model::Set, &["0: add 1 @0..10", "1: lacks 1 @11..12"]);
     legal(Model::Set, &["0: add 1 @0..10", "0: add 2 @11..12", "1: set 2 1 @13..14"]);
     illegal(Model::Set, &["0: add 1 @0..10", "0: add 2 @11..12", "1: set 2 @13..14"]);
@@ -173,13 +184,24 @@ fn a_lock_is_held_once_at_a_time() {
 fn the_queues_of_herlihy_and_wing_1990() {
     legal(
         Model::Queue,
-        &["0: enqueue 1 @0..20", "1: enqueue 2 @5..15", "1: dequeue 1 @25..40", "0: dequeue 2 @30..35", "0: enqueue 3 @45..50"],
+        &[
+            "0: enqueue 1 @0..20",
+            "1: enqueue 2 @5..15",
+            "1: dequeue 1 @25..40",
+            "0: dequeue 2 @30..35",
+            "0: enqueue 3 @45..50",
+        ],
     );
     illegal(Model::Queue, &["0: enqueue 1 @0..10", "1: enqueue 2 @15..25", "0: dequeue 2 @30..40"]);
     legal(Model::Queue, &["0: enqueue 1 @0..30", "1: dequeue 1 @5..20"]);
     illegal(
         Model::Queue,
-        &["0: enqueue 1 @0..30", "1: enqueue 2 @5..20", "0: dequeue 2 @35..50", "1: dequeue 2 @40..60"],
+        &[
+            "0: enqueue 1 @0..30",
+            "1: enqueue 2 @5..20",
+            "0: dequeue 2 @35..50",
+            "1: dequeue 2 @40..60",
+        ],
     );
 }
 
@@ -227,12 +249,24 @@ fn each_session_guarantee_falls_by_itself_where_it_can() {
         [false, true, true, false],
     );
     guarantees(
-        &["0: write 1 @0..10", "1: read 1 @11..20", "1: write 2 @21..30", "2: read 2 @30..40", "2: read 1 @50..60"],
+        &[
+            "0: write 1 @0..10",
+            "1: read 1 @11..20",
+            "1: write 2 @21..30",
+            "2: read 2 @30..40",
+            "2: read 1 @50..60",
+        ],
         [false, true, false, true],
     );
     // Overlapping writes have no order in time: then the writes alone are to blame.
     guarantees(
-        &["0: write 1 @0..100", "1: read 1 @11..20", "1: write 2 @21..101", "2: read 2 @30..40", "2: read 1 @50..60"],
+        &[
+            "0: write 1 @0..100",
+            "1: read 1 @11..20",
+            "1: write 2 @21..101",
+            "2: read 2 @30..40",
+            "2: read 1 @50..60",
+        ],
         [false, false, false, true],
     );
 }
@@ -249,7 +283,12 @@ fn values_that_are_written_twice_leave_sessions_and_staleness_unknown() {
 
 #[test]
 fn staleness_counts_versions_and_time() {
-    let ops = story(&["0: write 1 @0..10", "0: write 2 @20..30", "0: write 3 @40..50", "1: read 1 @60..70"]);
+    let ops = story(&[
+        "0: write 1 @0..10",
+        "0: write 2 @20..30",
+        "0: write 3 @40..50",
+        "1: read 1 @60..70",
+    ]);
     let judged = |versions, nanos| {
         let bounds = Bounds { versions: Some(versions), time: Some(Duration::from_nanos(nanos)) };
         let findings = staleness(&history(&ops), &rules(Model::Register), bounds);

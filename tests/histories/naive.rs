@@ -288,7 +288,7 @@ fn permute(items: &mut Vec<Option<i64>>, from: usize, visit: &mut impl FnMut(&[O
 fn found(op: &Op) -> Option<Option<i64>> {
     match op.what {
         What::Read(seen) if op.ended.is_some() => Some(seen),
-        What::Cas(expected, _) => Some(expected),
+        What::Cas(expected, _) if op.ended.is_some() => Some(expected),
         _ => None,
     }
 }
@@ -366,7 +366,8 @@ pub(crate) fn worst_lag(ops: &[Op]) -> (u64, u64) {
     let mut worst = (0, 0);
     for read in ops {
         let Some(seen) = found(read).filter(|_| read.ended.is_some()) else { continue };
-        let knows = |op: &&Op| op.ended.is_some() && (left(op) == Some(seen) || found(op) == Some(seen));
+        let knows =
+            |op: &&Op| op.ended.is_some() && (left(op) == Some(seen) || found(op) == Some(seen));
         let in_place = ops.iter().filter(knows).filter_map(|op| op.ended).min();
         let newer = ops.iter().filter(|write| {
             let began_later = seen.is_none() || in_place.is_some_and(|since| since < write.invoked);

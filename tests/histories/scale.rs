@@ -15,7 +15,8 @@ pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 }
@@ -55,7 +56,8 @@ fn legal_history(load: &Load, numbers: &mut Numbers) -> Vec<Op> {
     ops.sort_by_key(|(moment, _)| *moment);
     let (mut value, mut list) = (None, Vec::new());
     for (place, (_, op)) in ops.iter_mut().enumerate() {
-        let number = if load.values == 0 { place as i64 } else { numbers.below(load.values) as i64 };
+        let number =
+            if load.values == 0 { place as i64 } else { numbers.below(load.values) as i64 };
         op.what = effect(load.model, (numbers.below(10), number), &mut value, &mut list);
         if op.ended.is_none() {
             op.what = op.what.unanswered();
@@ -93,7 +95,9 @@ fn effect(
             list.push(number);
             What::Add(number)
         }
-        Model::Queue if choice < 5 => What::Dequeue(Some((!list.is_empty()).then(|| list.remove(0)))),
+        Model::Queue if choice < 5 => {
+            What::Dequeue(Some((!list.is_empty()).then(|| list.remove(0))))
+        }
         Model::Queue => {
             list.push(number);
             What::Enqueue(number)
@@ -115,8 +119,14 @@ fn effect(
 fn spoil(ops: &mut [Op], numbers: &mut Numbers) {
     let observes = |op: &Op| {
         op.ended.is_some()
-            && matches!(op.what, What::Read(_) | What::Dequeue(Some(Some(_))) | What::Pop(Some(Some(_)))
-                | What::Contains(..) | What::ReadList(_))
+            && matches!(
+                op.what,
+                What::Read(_)
+                    | What::Dequeue(Some(Some(_)))
+                    | What::Pop(Some(Some(_)))
+                    | What::Contains(..)
+                    | What::ReadList(_)
+            )
     };
     let late = ops.len() * 4 / 5;
     let Some(place) = (late..ops.len()).find(|&place| observes(&ops[place])) else { return };
@@ -135,7 +145,8 @@ fn spoil(ops: &mut [Op], numbers: &mut Numbers) {
 #[test]
 fn a_hundred_thousand_calls_on_a_register_with_unique_values_need_no_search() {
     let mut numbers = Numbers(1);
-    let load = Load { model: Model::Register, processes: 20, calls: 100_000, values: 0, unknown: 50 };
+    let load =
+        Load { model: Model::Register, processes: 20, calls: 100_000, values: 0, unknown: 50 };
     let mut ops = legal_history(&load, &mut numbers);
     // A search that may not meet a single configuration would give up.
     let rules = Rules { states_max: 0, ..rules(Model::Register) };
@@ -174,8 +185,10 @@ fn hard_histories_are_judged_within_few_configurations() {
             let start = Instant::now();
             for seed in 0..20 {
                 let mut numbers = Numbers(seed);
-                let mut ops =
-                    legal_history(&Load { model, processes, calls: 300, values, unknown }, &mut numbers);
+                let mut ops = legal_history(
+                    &Load { model, processes, calls: 300, values, unknown },
+                    &mut numbers,
+                );
                 if is_spoilt {
                     spoil(&mut ops, &mut numbers);
                 }

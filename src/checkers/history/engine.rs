@@ -57,7 +57,12 @@ impl Gathered {
                 if is_of_registers(operation) && !self.places.contains_key(&op) {
                     self.places.insert(op, self.calls.len());
                     let process = u32::from(client.0);
-                    self.calls.push(Gathering { invoked: *signal, process, operation, ended: None });
+                    self.calls.push(Gathering {
+                        invoked: *signal,
+                        process,
+                        operation,
+                        ended: None,
+                    });
                 }
             }
             What::Ended(op, ending) => {
@@ -104,11 +109,8 @@ impl Gathered {
         let initial = history.names.number(initial);
         for gathered in &self.calls {
             let Gathering { invoked, process, operation, ended } = *gathered;
-            let moment = |signal: Signal| Moment {
-                rank: 0,
-                event: signal.event.0.into(),
-                at: signal.at,
-            };
+            let moment =
+                |signal: Signal| Moment { rank: 0, event: signal.event.0.into(), at: signal.at };
             let (answer, ended) = match ended {
                 Some((_, Ending::NotDone)) => continue,
                 Some((signal, Ending::Ok(answer))) => (answer, Some(moment(signal))),
@@ -136,8 +138,5 @@ impl Gathered {
 }
 
 fn is_of_registers(operation: Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Read { .. } | Operation::Write { .. } | Operation::Cas { .. }
-    )
+    matches!(operation, Operation::Read { .. } | Operation::Write { .. } | Operation::Cas { .. })
 }

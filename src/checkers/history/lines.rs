@@ -259,7 +259,9 @@ impl Order {
             _ => self.last = Some((event.index, event.line)),
         }
         match (self.at, event.at) {
-            (Some(Some(_)), None) => told.push("`time` is missing, and lines before have it".into()),
+            (Some(Some(_)), None) => {
+                told.push("`time` is missing, and lines before have it".into())
+            }
             (Some(None), Some(_)) => told.push("lines before have no `time`".to_owned()),
             (Some(Some(before)), Some(at)) if at < before => {
                 let (at, before) = (at.as_nanos(), before.as_nanos());

@@ -44,8 +44,7 @@ impl Sequences {
     /// Only the empty one.
     pub(super) fn new() -> Self {
         let nothing = Value::NOTHING;
-        let empty =
-            Node { parent: EMPTY, last: nothing, first: nothing, length: 0, rest: UNKNOWN };
+        let empty = Node { parent: EMPTY, last: nothing, first: nothing, length: 0, rest: UNKNOWN };
         let mut sequences = Self { nodes: vec![empty], index: Index::default() };
         // The empty sequence takes the first number of the index, under a key of its own.
         let added = sequences.index.find_or_add(hash_of(&empty), |_| false, |_| 0);

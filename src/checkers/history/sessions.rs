@@ -51,8 +51,12 @@ enum Guarantee {
 }
 
 impl Guarantee {
-    const ALL: [Self; 4] =
-        [Self::ReadYourWrites, Self::MonotonicReads, Self::MonotonicWrites, Self::WritesFollowReads];
+    const ALL: [Self; 4] = [
+        Self::ReadYourWrites,
+        Self::MonotonicReads,
+        Self::MonotonicWrites,
+        Self::WritesFollowReads,
+    ];
 
     /// What comes first, and what comes second.
     fn roles(self) -> [Role; 2] {
@@ -93,6 +97,11 @@ impl Role {
             Action::Cas { .. } => true,
             _ => false,
         }
+    }
+
+    /// What was not answered certainly saw nothing; what it would have made may come any time.
+    fn counts(self, call: &Call) -> bool {
+        self == Self::Writes || call.ended.is_some()
     }
 
     /// The version that a call on a register saw or made.
@@ -186,7 +195,7 @@ fn pairs(calls: &[Call], [first, second]: [Role; 2]) -> Vec<Pair> {
         if is_end && first.fits(calls[call].action) {
             latest.retain(|&before| !calls[before].came_before(&calls[call]));
             latest.push(call);
-        } else if !is_end && second.fits(calls[call].action) {
+        } else if !is_end && second.fits(calls[call].action) && second.counts(&calls[call]) {
             pairs.extend(latest.iter().map(|&first| Pair { first, second: call }));
         }
     }
@@ -209,8 +218,10 @@ impl Versions {
         if let Some(twice) = made.windows(2).find(|two| two[0] == two[1]) {
             let (value, key) = (history.names.text(twice[0]), calls[0].key);
             let object = key_name(history, key);
-            return Err(format!("{value} is written to {object} more than once, so a read of it \
-                                does not say which version it saw"));
+            return Err(format!(
+                "{value} is written to {object} more than once, so a read of it \
+                                does not say which version it saw"
+            ));
         }
         made.extend(calls.iter().filter_map(|call| Role::Reads.version(call.action)));
         made.sort_unstable();

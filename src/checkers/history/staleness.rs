@@ -134,14 +134,14 @@ fn on_object(history: &History, calls: &[Call], initial: Value) -> Result<Vec<La
     }
     let mut by_end: Vec<usize> = (0..writes.len()).collect();
     by_end.sort_by_key(|&place| calls[writes[place]].end_rank());
-    let mut reads: Vec<usize> = (0..calls.len()).filter(|&call| seen(&calls[call]).is_some()).collect();
+    let mut reads: Vec<usize> =
+        (0..calls.len()).filter(|&call| seen(&calls[call]).is_some()).collect();
     reads.sort_by_key(|&call| calls[call].invoked.rank);
     let (mut ended, mut next) = (Counts::new(writes.len()), by_end.into_iter().peekable());
     let (mut lags, mut newest) = (Vec::new(), None);
     for read in reads {
         let began = calls[read].invoked;
-        while let Some(place) =
-            next.next_if(|&place| calls[writes[place]].end_rank() < began.rank)
+        while let Some(place) = next.next_if(|&place| calls[writes[place]].end_rank() < began.rank)
         {
             ended.add(place);
             newest = Some(writes[place]);
@@ -154,9 +154,8 @@ fn on_object(history: &History, calls: &[Call], initial: Value) -> Result<Vec<La
         let version = version.expect("a version that was read is in place at some time");
         let in_place = version.in_place.expect("as above");
         // Every write is newer than the initial version, the one of the first moment too.
-        let is_older = |&write: &usize| {
-            version.write.is_some() && calls[write].invoked.rank <= in_place
-        };
+        let is_older =
+            |&write: &usize| version.write.is_some() && calls[write].invoked.rank <= in_place;
         let from = writes.partition_point(is_older);
         let behind = ended.from(from);
         let overwritten_by = Some(first_ends[from]).filter(|_| behind > 0);

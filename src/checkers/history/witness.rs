@@ -23,8 +23,8 @@ use super::{
 };
 
 /// How many configurations each attempt may meet, and all of them together.
-const ATTEMPT_MAX: u64 = 50_000;
-const ATTEMPTS_MAX: u64 = 4_000_000;
+const ATTEMPT_MAX: u64 = 20_000;
+const ATTEMPTS_MAX: u64 = 200_000;
 
 /// How many answers are tried out for what would have been legal, and how many are told.
 const TRIED_MAX: usize = 24;
@@ -35,7 +35,7 @@ pub(super) fn smallest(history: &History, calls: Vec<Call>, rules: &Rules) -> Pr
     let mut part = Part { history, rules, budget: ATTEMPTS_MAX };
     let calls = part.shortest_beginning(calls);
     let last = last_to_end(&calls);
-    let few = match judge(history, &calls, rules) {
+    let few = match judge(history, &calls, rules).0 {
         Said::Illegal(few) => few,
         Said::Legal | Said::GaveUp => calls.clone(),
     };
@@ -58,18 +58,15 @@ impl Part<'_> {
     /// Is it certain that these calls are illegal?
     fn is_illegal(&mut self, calls: &[Call]) -> bool {
         let rules = Rules { states_max: self.budget.min(ATTEMPT_MAX), ..self.rules.clone() };
-        let said = judge(self.history, calls, &rules);
-        let cost = match said {
-            Said::GaveUp => rules.states_max,
-            _ => 1 + calls.len() as u64 / 16,
-        };
-        self.budget = self.budget.saturating_sub(cost);
+        let (said, met) = judge(self.history, calls, &rules);
+        self.budget = self.budget.saturating_sub(met + 1 + calls.len() as u64 / 16);
         matches!(said, Said::Illegal(_))
     }
 
     /// The calls up to the first end at which they are illegal.
     fn shortest_beginning(&mut self, calls: Vec<Call>) -> Vec<Call> {
-        let mut ends: Vec<u32> = calls.iter().filter_map(|call| call.ended).map(|end| end.rank).collect();
+        let mut ends: Vec<u32> =
+            calls.iter().filter_map(|call| call.ended).map(|end| end.rank).collect();
         ends.sort_unstable();
         let (mut legal, mut illegal) = (0, ends.len());
         let mut shortest = calls;
@@ -126,7 +123,7 @@ impl Part<'_> {
             let mut changed = calls.to_vec();
             changed[last].action = action;
             let rules = Rules { states_max: ATTEMPT_MAX, ..self.rules.clone() };
-            if legal.len() < TOLD_MAX && judge(self.history, &changed, &rules) == Said::Legal {
+            if legal.len() < TOLD_MAX && judge(self.history, &changed, &rules).0 == Said::Legal {
                 legal.push(self.history.words(action));
             }
         }

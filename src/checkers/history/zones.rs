@@ -84,8 +84,7 @@ pub(super) fn judge(calls: &[Call], initial: Value) -> Zones {
 }
 
 fn are_unique(accesses: &[(Value, bool, u32)], initial: Value) -> bool {
-    let is_second =
-        |two: &[(Value, bool, u32)]| two[0].0 == two[1].0 && !two[0].1 && !two[1].1;
+    let is_second = |two: &[(Value, bool, u32)]| two[0].0 == two[1].0 && !two[0].1 && !two[1].1;
     let rewrites = |access: &(Value, bool, u32)| access.0 == initial && !access.1;
     !accesses.windows(2).any(is_second) && !accesses.iter().any(rewrites)
 }

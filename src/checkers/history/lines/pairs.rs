@@ -94,13 +94,8 @@ impl Pairs {
             None
         });
         let invoked = moment(&event);
-        let call = action.map(|action| Call {
-            process: event.process,
-            key,
-            action,
-            invoked,
-            ended: None,
-        });
+        let call =
+            action.map(|action| Call { process: event.process, key, action, invoked, ended: None });
         self.calls.push(call);
         self.open.insert(event.process, (event, self.calls.len() - 1));
     }
@@ -144,7 +139,9 @@ impl Pairs {
             (Model::Stack, _) => Action::Pop(Seen::Anything),
             (Model::Mutex, "acquire") => Action::Acquire,
             (Model::Mutex, _) => Action::Release,
-            (_, "write") => Action::Write(self.scalar(value).ok_or_else(|| scalar_wanted("write"))?),
+            (_, "write") => {
+                Action::Write(self.scalar(value).ok_or_else(|| scalar_wanted("write"))?)
+            }
             (_, "cas") => match value.as_array().map(Vec::as_slice) {
                 Some([expected, new]) => match (self.scalar(expected), self.scalar(new)) {
                     (Some(expected), Some(new)) => Action::Cas { expected, new },
