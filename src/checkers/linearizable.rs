@@ -262,25 +262,22 @@ mod tests {
             let mut open: [Option<(u32, bool)>; 3] = [None; 3];
             let mut story = Vec::new();
             for (op, (client, choice, value, key)) in (1..).zip(script) {
-                match open[usize::from(client)].take() {
-                    Some((op, reads)) => {
-                        let ending = match choice {
-                            0 => Ending::Unknown,
-                            1 if value == 0 => Ending::NotDone,
-                            _ if reads => Ending::Ok(Some(value)),
-                            _ => Ending::Ok(None),
-                        };
-                        story.push(What::Ended(OpId(op), ending));
-                    }
-                    None => {
-                        let operation = match choice {
-                            0 | 1 => Operation::Read { key },
-                            2 => Operation::Cas { key, expected: value, value: i64::from(op) % 4 },
-                            _ => Operation::Write { key, value: value.max(1) },
-                        };
-                        open[usize::from(client)] = Some((op, choice < 2));
-                        story.push(asked(op, client, operation));
-                    }
+                if let Some((op, reads)) = open[usize::from(client)].take() {
+                    let ending = match choice {
+                        0 => Ending::Unknown,
+                        1 if value == 0 => Ending::NotDone,
+                        _ if reads => Ending::Ok(Some(value)),
+                        _ => Ending::Ok(None),
+                    };
+                    story.push(What::Ended(OpId(op), ending));
+                } else {
+                    let operation = match choice {
+                        0 | 1 => Operation::Read { key },
+                        2 => Operation::Cas { key, expected: value, value: i64::from(op) % 4 },
+                        _ => Operation::Write { key, value: value.max(1) },
+                    };
+                    open[usize::from(client)] = Some((op, choice < 2));
+                    story.push(asked(op, client, operation));
                 }
             }
             story

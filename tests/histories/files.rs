@@ -1,4 +1,9 @@
 //! history.jsonl: what is read, what is refused and on which line, and what `judge` answers.
+//!
+//! ```text
+//!   text ──read──▶ calls, or every mistake with its line
+//!   file ──splitbrain judge──▶ exit code · screen · JSON · picture
+//! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

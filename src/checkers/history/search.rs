@@ -311,7 +311,7 @@ impl Timeline {
 
     /// The call whose invocation stands here; `None` at an end, and behind everything.
     fn call_at(&self, at: u32) -> Option<u32> {
-        (at % 2 == 0 && at != self.head()).then_some(at / 2)
+        (at.is_multiple_of(2) && at != self.head()).then_some(at / 2)
     }
 
     fn remove(&mut self, call: u32) {

@@ -90,12 +90,12 @@ impl Part<'_> {
             let mut progress = false;
             let places: Vec<usize> = (0..calls.len()).filter(|&place| kept[place]).collect();
             for few in places.chunks(chunk) {
-                few.iter().for_each(|&place| kept[place] = false);
+                mark(&mut kept, few, false);
                 let rest = self.without(calls, &kept);
                 if self.budget > 0 && self.is_illegal(&rest) {
                     progress = true;
                 } else {
-                    few.iter().for_each(|&place| kept[place] = true);
+                    mark(&mut kept, few, true);
                 }
             }
             if chunk > 1 {
@@ -187,7 +187,8 @@ impl Part<'_> {
             "no order of the calls on {object} explains that {who} was answered `{what}` at {at}"
         );
         if !legal.is_empty() {
-            sentence += &format!("; legal was {}", legal.join(" or "));
+            sentence += "; legal was ";
+            sentence += &legal.join(" or ");
         }
         sentence
     }
@@ -204,6 +205,12 @@ fn given(call: &Call) -> Option<Value> {
     }
 }
 
+fn mark(kept: &mut [bool], places: &[usize], keep: bool) {
+    for &place in places {
+        kept[place] = keep;
+    }
+}
+
 fn last_to_end(calls: &[Call]) -> Option<usize> {
     let ended = calls.iter().enumerate().filter(|(_, call)| call.ended.is_some());
     ended.max_by_key(|(_, call)| call.end_rank()).map(|(place, _)| place)
@@ -212,9 +219,12 @@ fn last_to_end(calls: &[Call]) -> Option<usize> {
 /// The history as it was at a moment: what had not ended then was open.
 fn until(calls: &[Call], rank: u32) -> Vec<Call> {
     let begun = calls.iter().filter(|call| call.invoked.rank < rank);
-    let as_it_was = begun.map(|call| match call.end_rank() <= rank {
-        true => *call,
-        false => Call { ended: None, action: call.action.unanswered(), ..*call },
+    let as_it_was = begun.map(|call| {
+        if call.end_rank() <= rank {
+            *call
+        } else {
+            Call { ended: None, action: call.action.unanswered(), ..*call }
+        }
     });
     as_it_was.collect()
 }

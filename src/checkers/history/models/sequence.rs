@@ -136,7 +136,9 @@ fn takers(calls: &[Call], initial: &[Value]) -> Option<Takers> {
     by_end.sort_unstable();
     let is_put = vec![false; by_end.len()];
     let mut takers = Takers { by_value, unknown, by_end, is_put, all_put: 0 };
-    initial.iter().for_each(|&value| takers.note(value, true));
+    for &value in initial {
+        takers.note(value, true);
+    }
     once.then_some(takers)
 }
 
