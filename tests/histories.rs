@@ -13,6 +13,14 @@
 //! compared with its definition on every history that fits: unknown calls, calls that failed, equal
 //! values, all overlaps.
 
+#![expect(
+    clippy::option_option,
+    reason = "nothing known, known to be nothing, and a number are three things here"
+)]
+#![expect(clippy::disallowed_types, reason = "times are printed; what is tested is counted")]
+
+#[path = "histories/files.rs"]
+mod files;
 #[path = "histories/litmus.rs"]
 mod litmus;
 #[path = "histories/metamorphic.rs"]

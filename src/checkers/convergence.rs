@@ -196,3 +196,62 @@ fn quiet_since(signals: &[Signal], key: Option<u32>) -> Result<Time, String> {
     }
     Ok(since)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::litmus::*;
+    use super::*;
+
+    use crate::base::ids::ClientId;
+
+    fn asked(op: u32, client: u16, operation: Operation) -> What {
+        What::Invoked(OpId(op), ClientId(client), operation)
+    }
+
+    fn told(op: u32, answer: Option<i64>) -> What {
+        What::Ended(OpId(op), Ending::Ok(answer))
+    }
+
+    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
+        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
+    }
+
+    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
+        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
+    }
+
+    fn timed(calls: &[(u64, [What; 2])], events: &[(u64, What)]) -> Vec<Signal> {
+        let mut story: Vec<(u64, What)> = events.to_vec();
+        for &(at, [asks, ends]) in calls {
+            story.extend([(at, asks), (at + 1, ends)]);
+        }
+        story.sort_by_key(|(at, _)| *at);
+        tell_at(&story)
+    }
+
+    #[test]
+    fn late_reads_agree() {
+        let story = |seen| {
+            timed(&[(0, write(1, 0, 5)), (1_001, read(2, 1, 5)), (1_100, read(3, 0, seen))], &[])
+        };
+        let case = Case::of("Convergence");
+        case.gives(CONVERGENCE, &story(5), "holds");
+        let sentence = sentence(case.gives(CONVERGENCE, &story(0), "violated"));
+        assert!(sentence.starts_with("client1 read 0 from key 7 at 1.101s, and 5"), "{sentence}");
+    }
+
+    #[test]
+    fn reads_that_come_too_early_or_while_somebody_writes_do_not_count() {
+        let case = Case::of("Convergence");
+        let early =
+            timed(&[(0, write(1, 0, 5)), (1_000, read(2, 1, 0)), (1_100, read(3, 0, 5))], &[]);
+        case.gives(CONVERGENCE, &early, "not_exercised");
+        let [asks, _] = write(9, 2, 8);
+        let calls = [(0, write(1, 0, 5)), (1_001, read(2, 1, 0)), (1_100, read(3, 0, 5))];
+        case.gives(CONVERGENCE, &timed(&calls, &[]), "violated");
+        case.gives(CONVERGENCE, &timed(&calls, &[(500, asks)]), "not_exercised");
+        case.gives(CONVERGENCE, &timed(&calls, &[(500, DISTURBED)]), "not_exercised");
+        case.gives(CONVERGENCE, &timed(&calls, &[(0, DISTURBED), (1, HEALED)]), "violated");
+        case.gives(CONVERGENCE, &timed(&calls, &[(0, DISTURBED), (2, HEALED)]), "not_exercised");
+    }
+}

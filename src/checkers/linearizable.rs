@@ -172,3 +172,137 @@ impl Orders<'_> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::litmus::*, *};
+    use proptest::prelude::*;
+
+    use crate::{
+        base::ids::{ClientId, OpId},
+        engine::{
+            operations::{Ending, Operation},
+            signal::What,
+        },
+    };
+
+    fn asked(op: u32, client: u16, operation: Operation) -> What {
+        What::Invoked(OpId(op), ClientId(client), operation)
+    }
+
+    fn told(op: u32, answer: Option<i64>) -> What {
+        What::Ended(OpId(op), Ending::Ok(answer))
+    }
+
+    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
+        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
+    }
+
+    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
+        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
+    }
+
+    const LINEARIZABLE: &str = history::LINEARIZABLE;
+
+    #[test]
+    fn a_read_sees_what_was_written_before_it_began() {
+        let story = |seen| [write(1, 0, 5), write(2, 0, 6), read(3, 1, seen)].concat();
+        legal(LINEARIZABLE, &story(6));
+        let sentence = illegal(LINEARIZABLE, &story(5));
+        assert_eq!(
+            sentence,
+            "no order of the calls on key 7 explains that client2 was answered `read -> 5` at 5ms; \
+             legal was read -> 6"
+        );
+        illegal(LINEARIZABLE, &story(0));
+        illegal(LINEARIZABLE, &story(9));
+    }
+
+    #[test]
+    fn what_was_not_done_never_happened_and_what_is_unknown_may_happen_late() {
+        let [asks, _] = write(1, 0, 5);
+        let ended = |ending| What::Ended(OpId(1), ending);
+        let story =
+            |ending, seen| [&[asks, ended(ending)][..], &read(2, 1, 0), &read(3, 1, seen)].concat();
+        legal(LINEARIZABLE, &story(Ending::Unknown, 5));
+        legal(LINEARIZABLE, &story(Ending::Unknown, 0));
+        illegal(LINEARIZABLE, &story(Ending::NotDone, 5));
+        untested(LINEARIZABLE, &story(Ending::NotDone, 0));
+    }
+
+    #[test]
+    fn a_compare_and_set_is_unknown_to_a_plain_register() {
+        let cas = asked(1, 0, Operation::Cas { key: 7, expected: 0, value: 5 });
+        let story = [&[cas, told(1, None)][..], &read(2, 1, 5)].concat();
+        legal(LINEARIZABLE, &story);
+        let case = Case { settings: "(model: Register)", ..Case::of("Linearizable") };
+        case.gives(LINEARIZABLE, &tell(&story), "unknown");
+        let case = Case { settings: "(initial: 3)", ..Case::of("Linearizable") };
+        case.gives(LINEARIZABLE, &tell(&story), "violated");
+    }
+
+    #[test]
+    fn a_witness_that_leaves_out_who_wrote_the_value_is_refused() {
+        let story = [write(1, 0, 5), write(2, 1, 6), write(3, 0, 5), read(4, 1, 5)].concat();
+        let signals = tell(&story);
+        let checker = Linearizable::new(Settings::default());
+        let cited = [0, 1, 2, 3, 6, 7].map(|place: usize| signals[place]);
+        let lie = evidence::witness(String::new(), &cited);
+        assert!(checker.recheck(LINEARIZABLE, &lie, &signals).is_err());
+        assert_eq!(
+            checker.recheck(LINEARIZABLE, &lie, &[&signals[..4], &signals[6..]].concat()),
+            Ok(())
+        );
+    }
+
+    /// What three clients do to two registers, as a run would tell it.
+    pub(in crate::checkers) fn any_client_history() -> impl Strategy<Value = Vec<What>> {
+        let step = (0..3_u16, 0..4_u8, 0..4_i64, 0..2_u32);
+        prop::collection::vec(step, 0..30).prop_map(|script| {
+            let mut open: [Option<(u32, bool)>; 3] = [None; 3];
+            let mut story = Vec::new();
+            for (op, (client, choice, value, key)) in (1..).zip(script) {
+                if let Some((op, reads)) = open[usize::from(client)].take() {
+                    let ending = match choice {
+                        0 => Ending::Unknown,
+                        1 if value == 0 => Ending::NotDone,
+                        _ if reads => Ending::Ok(Some(value)),
+                        _ => Ending::Ok(None),
+                    };
+                    story.push(What::Ended(OpId(op), ending));
+                } else {
+                    let operation = match choice {
+                        0 | 1 => Operation::Read { key },
+                        2 => Operation::Cas { key, expected: value, value: i64::from(op) % 4 },
+                        _ => Operation::Write { key, value: value.max(1) },
+                    };
+                    open[usize::from(client)] = Some((op, choice < 2));
+                    story.push(asked(op, client, operation));
+                }
+            }
+            story
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn every_witness_about_clients_passes_its_recheck(
+            story in any_client_history(),
+            pace in 1..4_u64,
+        ) {
+            // Several events share an instant when the pace is slow.
+            let timed: Vec<(u64, What)> =
+                story.iter().enumerate().map(|(at, &what)| (at as u64 / pace, what)).collect();
+            for check in ["Linearizable", "Sessions", "Staleness", "Convergence"] {
+                let settings = match check {
+                    "Staleness" => "(k: 1, t: \"0s\")",
+                    "Convergence" => "(within: \"1ms\")",
+                    _ => "()",
+                };
+                Case { settings, ..Case::of(check) }.judgements(&tell_at(&timed));
+            }
+        }
+    }
+}

@@ -125,3 +125,63 @@ fn newer_than_seen(read: &Told, all: &[Told], initial: i64) -> Vec<Told> {
     });
     newer.copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::litmus::*;
+    use super::*;
+
+    use crate::{
+        base::ids::{ClientId, OpId},
+        engine::{
+            operations::{Ending, Operation},
+            signal::What,
+        },
+    };
+
+    fn asked(op: u32, client: u16, operation: Operation) -> What {
+        What::Invoked(OpId(op), ClientId(client), operation)
+    }
+
+    fn told(op: u32, answer: Option<i64>) -> What {
+        What::Ended(OpId(op), Ending::Ok(answer))
+    }
+
+    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
+        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
+    }
+
+    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
+        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
+    }
+
+    /// Written at 1, 3 and 5 ms, read from 6 ms on.
+    fn story(seen: i64) -> Vec<crate::engine::signal::Signal> {
+        tell(&[write(1, 0, 4), write(2, 0, 5), write(3, 0, 6), read(4, 1, seen)].concat())
+    }
+
+    #[test]
+    fn a_read_is_behind_by_versions_and_by_time() {
+        for (seen, versions, millis) in [(6, 0, 0), (5, 1, 1), (4, 2, 3), (0, 3, 5)] {
+            for (k, t, words) in [
+                (versions + 1, millis, ["holds", "holds"]),
+                (
+                    versions.max(1),
+                    millis.max(1) - 1,
+                    if seen == 6 { ["holds"; 2] } else { ["violated"; 2] },
+                ),
+            ] {
+                let settings = format!("(k: {k}, t: \"{t}ms\")");
+                let case = Case { settings: &settings, ..Case::of("Staleness") };
+                case.gives(STALENESS[0], &story(seen), words[0]);
+                case.gives(STALENESS[1], &story(seen), words[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_bound_the_worst_is_told_and_nothing_demanded() {
+        let judgement = Case::of("Staleness").gives(STALENESS[0], &story(4), "not_exercised");
+        assert_eq!(judgement.note, "1 of 1 reads stale, at worst by 2 versions, without a bound");
+    }
+}

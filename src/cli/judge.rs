@@ -246,7 +246,9 @@ fn print_objects(environment: &Environment<'_>, objects: Vec<Json>) {
     if environment.format == Format::Json {
         environment.print(&format!("{}\n", Json::from(objects)));
     } else {
-        objects.iter().for_each(|object| environment.print(&format!("{object}\n")));
+        for object in objects {
+            environment.print(&format!("{object}\n"));
+        }
     }
 }
 

@@ -94,15 +94,12 @@ pub fn text(history: &History, proof: &Proof) -> String {
     let mut lines = String::new();
     for bar in &picture.bars {
         let before = " ".repeat(bar.from);
-        let drawn = match bar.to {
-            Some(to) => {
-                let rest = to - bar.from - columns(&bar.words) - 4;
-                format!("{before}├─ {} {}┤", bar.words, "─".repeat(rest))
-            }
-            None => {
-                let rest = picture.width - bar.from - columns(&bar.words) - 5;
-                format!("{before}├─ {} {}▶", bar.words, "╌".repeat(rest))
-            }
+        let drawn = if let Some(to) = bar.to {
+            let rest = to - bar.from - columns(&bar.words) - 4;
+            format!("{before}├─ {} {}┤", bar.words, "─".repeat(rest))
+        } else {
+            let rest = picture.width - bar.from - columns(&bar.words) - 5;
+            format!("{before}├─ {} {}▶", bar.words, "╌".repeat(rest))
         };
         let line =
             format!("{}  {}  {}", fill(&bar.who, name), fill(&drawn, picture.width + 1), bar.when);

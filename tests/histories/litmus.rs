@@ -156,14 +156,15 @@ fn an_element_is_in_a_set_from_its_addition_to_its_removal() {
     illegal(Model::Set, &["0: add 1 @0..10", "0: add 2 @11..30", "1: set 2 @13..14"]);
 }
 
+fn refs(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
+}
+
 #[test]
 fn what_came_first_leaves_a_queue_first_and_a_stack_last() {
     let put = |word: &str| vec![format!("0: {word} 1 @0..10"), format!("0: {word} 2 @11..20")];
     let with = |put: Vec<String>, then: &str| [put, vec![then.to_owned()]].concat().join("|");
     let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
-    fn refs(lines: &[String]) -> Vec<&str> {
-        lines.iter().map(String::as_str).collect()
-    }
     legal(Model::Queue, &refs(&lines(&with(put("enqueue"), "1: dequeue 1 @21..30"))));
     illegal(Model::Queue, &refs(&lines(&with(put("enqueue"), "1: dequeue 2 @21..30"))));
     illegal(Model::Queue, &refs(&lines(&with(put("enqueue"), "1: dequeue null @21..30"))));

@@ -232,10 +232,7 @@ proptest! {
         let cut = u64::from(cut) * 3;
         let begun = ops.into_iter().filter(|op| op.invoked <= cut);
         let mut begun: Vec<Op> = begun
-            .map(|op| match op.ended.is_some_and(|ended| ended <= cut) {
-                true => op,
-                false => Op { ended: None, what: op.what.unanswered(), ..op },
-            })
+            .map(|op| if op.ended.is_some_and(|ended| ended <= cut) { op } else { Op { ended: None, what: op.what.unanswered(), ..op } })
             .collect();
         begun.retain(|op| op.ended.is_some() || !op.what.is_observer());
         prop_assert!(is_judged_legal(model, &history(&begun)));

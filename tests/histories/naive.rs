@@ -288,7 +288,7 @@ fn permute(items: &mut Vec<Option<i64>>, from: usize, visit: &mut impl FnMut(&[O
 fn found(op: &Op) -> Option<Option<i64>> {
     match op.what {
         What::Read(seen) if op.ended.is_some() => Some(seen),
-        What::Cas(expected, _) => Some(expected),
+        What::Cas(expected, _) if op.ended.is_some() => Some(expected),
         _ => None,
     }
 }

@@ -119,7 +119,9 @@ mod tests {
             edges in prop::collection::vec((0..7_u32, 0..7_u32), 0..14),
         ) {
             let mut graph = Graph::new(7);
-            edges.iter().for_each(|&(from, to)| graph.add(from, to));
+            for &(from, to) in &edges {
+                graph.add(from, to);
+            }
             let mut reaches = [[false; 7]; 7];
             (0..7).for_each(|node| reaches[node][node] = true);
             for _ in 0..7 {

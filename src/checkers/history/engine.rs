@@ -53,17 +53,12 @@ impl Gathered {
     /// Takes one signal.
     pub fn on_signal(&mut self, signal: &Signal) {
         match signal.what {
-            What::Invoked(op, client, operation) => {
-                if is_of_registers(operation) && !self.places.contains_key(&op) {
-                    self.places.insert(op, self.calls.len());
-                    let process = u32::from(client.0);
-                    self.calls.push(Gathering {
-                        invoked: *signal,
-                        process,
-                        operation,
-                        ended: None,
-                    });
-                }
+            What::Invoked(op, client, operation)
+                if is_of_registers(operation) && !self.places.contains_key(&op) =>
+            {
+                self.places.insert(op, self.calls.len());
+                let process = u32::from(client.0);
+                self.calls.push(Gathering { invoked: *signal, process, operation, ended: None });
             }
             What::Ended(op, ending) => {
                 if let Some(&place) = self.places.get(&op) {

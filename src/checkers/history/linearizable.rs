@@ -45,7 +45,7 @@ pub fn linearizable(history: &History, rules: &Rules) -> super::Finding {
     for calls in objects_of(history, rules.model) {
         objects += 1;
         exercised += tested(&calls);
-        match judge(history, &calls, rules) {
+        match judge(history, &calls, rules).0 {
             Said::Legal => {}
             Said::GaveUp => gave_up = gave_up.or(Some(calls[0].key)),
             Said::Illegal(_) => broken = broken.or(Some(calls)),
@@ -112,28 +112,54 @@ fn tested(calls: &[Call]) -> u64 {
     calls.iter().filter(answers).count() as u64
 }
 
-/// Judges the calls on one object.
-pub(super) fn judge(history: &History, calls: &[Call], rules: &Rules) -> Said {
+/// Judges the calls on one object; also says how many configurations were met.
+pub(super) fn judge(history: &History, calls: &[Call], rules: &Rules) -> (Said, u64) {
     let calls = relevant(history, calls);
     if matches!(rules.model, Model::Register | Model::CasRegister) {
         match zones::judge(&calls, rules.initial_value()) {
-            Zones::Legal => return Said::Legal,
+            Zones::Legal => return (Said::Legal, 0),
             Zones::Illegal(part) => {
-                return Said::Illegal(part.into_iter().map(|place| calls[place]).collect());
+                return (Said::Illegal(part.into_iter().map(|place| calls[place]).collect()), 0);
             }
             Zones::NotUnique => {}
         }
     }
-    match order(history, &calls, rules, None).found {
+    if let Some(part) = taken_too_often(&calls, &rules.initial) {
+        return (Said::Illegal(part), 0);
+    }
+    let sought = order(history, &calls, rules, None);
+    let said = match sought.found {
         Found::Order(_) => Said::Legal,
         Found::Nothing => Said::Illegal(calls),
         Found::GaveUp => Said::GaveUp,
-    }
+    };
+    (said, sought.met)
+}
+
+/// All calls about a value that left a queue or a stack more often than it was put there. A legal
+/// order of all calls would hold a legal order of these.
+fn taken_too_often(calls: &[Call], initial: &[Value]) -> Option<Vec<Call>> {
+    let of_value = |call: &Call| match call.action {
+        Action::Enqueue(value) | Action::Push(value) => Some((value, 1)),
+        Action::Dequeue(Seen::One(value)) | Action::Pop(Seen::One(value)) => {
+            (value != Value::NOTHING).then_some((value, -1))
+        }
+        _ => None,
+    };
+    let mut moves: Vec<(Value, i64)> = calls.iter().filter_map(of_value).collect();
+    moves.extend(initial.iter().map(|&value| (value, 1)));
+    moves.sort_unstable();
+    let mut by_value = moves.chunk_by(|one, other| one.0 == other.0);
+    let value = by_value.find(|moves| moves.iter().map(|one| one.1).sum::<i64>() < 0)?[0].0;
+    let is_about = |call: &&Call| of_value(call).is_some_and(|(about, _)| about == value);
+    Some(calls.iter().filter(is_about).copied().collect())
 }
 
 /// What came of looking for an order of the calls on one object.
 pub(super) struct Sought {
     pub(super) found: Found,
+    /// How many configurations were met.
+    pub(super) met: u64,
     /// What the observer would have seen in the order that was found.
     pub(super) shown: Vec<Value>,
 }
@@ -166,7 +192,7 @@ struct Seek<'c> {
 
 impl Seek<'_> {
     fn on(&self, mut object: impl Object) -> Sought {
-        let (found, _) = search(self.calls, &mut object, self.states_max);
+        let (found, met) = search(self.calls, &mut object, self.states_max);
         let shown = match (&found, self.observer) {
             (Found::Order(order), Some(observer)) => {
                 let at = order.iter().find(|(call, _)| *call == observer);
@@ -174,7 +200,7 @@ impl Seek<'_> {
             }
             _ => Vec::new(),
         };
-        Sought { found, shown }
+        Sought { found, met, shown }
     }
 }
 

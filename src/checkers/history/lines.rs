@@ -240,11 +240,24 @@ fn one_of(
     place
 }
 
+/// What is known of the times of the lines so far.
+#[derive(Clone, Copy, Default)]
+enum Timed {
+    /// There was no line.
+    #[default]
+    Open,
+    /// They have none.
+    Without,
+    /// They have, and this was the latest.
+    Until(Time),
+}
+
 /// What must ascend from line to line.
 #[derive(Default)]
 struct Order {
     last: Option<(u64, usize)>,
-    at: Option<Option<Time>>,
+    /// Whether lines so far had a time, and the latest.
+    timed: Timed,
 }
 
 impl Order {
@@ -258,16 +271,16 @@ impl Order {
             }
             _ => self.last = Some((event.index, event.line)),
         }
-        match (self.at, event.at) {
-            (Some(Some(_)), None) => {
-                told.push("`time` is missing, and lines before have it".into())
+        match (self.timed, event.at) {
+            (Timed::Until(_), None) => {
+                told.push("`time` is missing, and lines before have it".into());
             }
-            (Some(None), Some(_)) => told.push("lines before have no `time`".to_owned()),
-            (Some(Some(before)), Some(at)) if at < before => {
+            (Timed::Without, Some(_)) => told.push("lines before have no `time`".to_owned()),
+            (Timed::Until(before), Some(at)) if at < before => {
                 let (at, before) = (at.as_nanos(), before.as_nanos());
                 told.push(format!("time goes back from {before} to {at}"));
             }
-            _ => self.at = Some(event.at),
+            (_, at) => self.timed = at.map_or(Timed::Without, Timed::Until),
         }
     }
 }

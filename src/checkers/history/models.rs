@@ -111,6 +111,12 @@ pub(super) trait Object {
     /// The state after a call, if the call's answer is right in this state.
     fn step(&mut self, state: State, call: usize) -> Option<State>;
 
+    /// Is nothing lost if this call comes next, provided that it may come at all and is right in
+    /// this state?
+    fn is_forced(&self, _call: usize) -> bool {
+        false
+    }
+
     /// The search has put this call into its order.
     fn take(&mut self, _call: usize) {}
 

@@ -28,13 +28,13 @@ pub(in crate::checkers) struct Told {
     pub(in crate::checkers) op: OpId,
     pub(in crate::checkers) client: ClientId,
     pub(in crate::checkers) asked: Operation,
-    pub(in crate::checkers) invoked: Instant,
-    pub(in crate::checkers) answered: Option<(Instant, Ending)>,
+    pub(in crate::checkers) invoked: Point,
+    pub(in crate::checkers) answered: Option<(Point, Ending)>,
 }
 
 /// When something was: true time, and how often its client had gone on by then in that instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::checkers) struct Instant {
+pub(in crate::checkers) struct Point {
     pub(in crate::checkers) at: Time,
     turn: u32,
     is_end: bool,
@@ -69,7 +69,7 @@ impl Told {
     }
 
     /// When it ended, if it certainly took effect.
-    pub(in crate::checkers) fn ended(&self) -> Option<Instant> {
+    pub(in crate::checkers) fn ended(&self) -> Option<Point> {
         self.answered.map(|(at, _)| at)
     }
 
@@ -93,7 +93,7 @@ pub(in crate::checkers) fn all(signals: &[Signal]) -> Vec<Told> {
     for signal in signals {
         match signal.what {
             What::Invoked(op, client, asked) if !places.contains_key(&op) => {
-                let invoked = Instant { at: signal.at, turn: 0, is_end: false };
+                let invoked = Point { at: signal.at, turn: 0, is_end: false };
                 let new = Told { op, client, asked, invoked, answered: None };
                 if new.key().is_some() && endings.get(&op) != Some(&Ending::NotDone) {
                     places.insert(op, told.len());
@@ -147,7 +147,7 @@ struct Clock {
 }
 
 impl Clock {
-    fn tick(&mut self, at: Time, client: ClientId, is_end: bool) -> Instant {
+    fn tick(&mut self, at: Time, client: ClientId, is_end: bool) -> Point {
         if self.now != at {
             self.now = at;
             self.turns.clear();
@@ -155,6 +155,6 @@ impl Clock {
         let (turn, was_end) = self.turns.entry_or_default(client);
         *turn += u32::from(*was_end && !is_end);
         *was_end = is_end;
-        Instant { at, turn: *turn, is_end }
+        Point { at, turn: *turn, is_end }
     }
 }

@@ -4,6 +4,7 @@
 //!   configuration = which calls are in the order + the state they lead to
 //!
 //!     ──▶ put in every observer that is right now       (no choice: it changes nothing)
+//!     ──▶ put in what loses nothing by coming now       (no choice: the model says so)
 //!     ──▶ been here before? ──yes──▶ back
 //!     ──▶ try each call that may come next, the one with the earliest end first
 //!         may come next: invoked before the first end that is not in the order
@@ -118,6 +119,11 @@ impl<'s, O: Object> Search<'s, O> {
         loop {
             let choices_start = self.choices.len();
             self.look_around(state);
+            while let Some(next) = self.forced(state, choices_start) {
+                state = next;
+                self.choices.truncate(choices_start);
+                self.look_around(state);
+            }
             if self.passed as usize == self.by_end.len() {
                 return self.finished();
             }
@@ -181,6 +187,20 @@ impl<'s, O: Object> Search<'s, O> {
             }
         }
         self.choices.truncate(kept);
+    }
+
+    /// Puts the first of the choices into the order that loses nothing by coming now.
+    fn forced(&mut self, state: State, choices_start: usize) -> Option<State> {
+        for place in choices_start..self.choices.len() {
+            let call = self.choices[place];
+            if self.object.is_forced(call as usize)
+                && let Some(next) = self.object.step(state, call as usize)
+            {
+                self.take(call, state);
+                return Some(next);
+            }
+        }
+        None
     }
 
     /// Goes on with the next choice, here or further back; `None` when there is none left.
@@ -291,7 +311,7 @@ impl Timeline {
 
     /// The call whose invocation stands here; `None` at an end, and behind everything.
     fn call_at(&self, at: u32) -> Option<u32> {
-        (at % 2 == 0 && at != self.head()).then_some(at / 2)
+        (at.is_multiple_of(2) && at != self.head()).then_some(at / 2)
     }
 
     fn remove(&mut self, call: u32) {

@@ -99,6 +99,11 @@ impl Role {
         }
     }
 
+    /// What was not answered certainly saw nothing; what it would have made may come any time.
+    fn counts(self, call: &Call) -> bool {
+        self == Self::Writes || call.ended.is_some()
+    }
+
     /// The version that a call on a register saw or made.
     fn version(self, action: Action) -> Option<Value> {
         match (self, action) {
@@ -190,7 +195,7 @@ fn pairs(calls: &[Call], [first, second]: [Role; 2]) -> Vec<Pair> {
         if is_end && first.fits(calls[call].action) {
             latest.retain(|&before| !calls[before].came_before(&calls[call]));
             latest.push(call);
-        } else if !is_end && second.fits(calls[call].action) {
+        } else if !is_end && second.fits(calls[call].action) && second.counts(&calls[call]) {
             pairs.extend(latest.iter().map(|&first| Pair { first, second: call }));
         }
     }
@@ -246,12 +251,11 @@ impl Versions {
             }
         }
         let reads = [Role::Reads; 2];
-        let seen = match guarantee.allows_same() {
-            true => {
-                self.add_real_time(&mut graph, calls);
-                Vec::new()
-            }
-            false => pairs(calls, reads),
+        let seen = if guarantee.allows_same() {
+            self.add_real_time(&mut graph, calls);
+            Vec::new()
+        } else {
+            pairs(calls, reads)
         };
         let demanded = pairs(calls, guarantee.roles());
         for (list, roles) in [(&seen, reads), (&demanded, guarantee.roles())] {
@@ -265,9 +269,10 @@ impl Versions {
         let components = graph.components();
         let mut broken = demanded.iter().filter(|&&pair| {
             let (from, to) = self.ends(calls, guarantee.roles(), pair);
-            match from == to {
-                true => !guarantee.allows_same(),
-                false => components[from as usize] == components[to as usize],
+            if from == to {
+                !guarantee.allows_same()
+            } else {
+                components[from as usize] == components[to as usize]
             }
         });
         let first = broken.by_ref().min_by_key(|pair| calls[pair.second].end_rank());
@@ -296,7 +301,9 @@ impl Versions {
             if is_end {
                 let end = graph.add_node();
                 graph.add(version, end);
-                latest.into_iter().for_each(|before| graph.add(before, end));
+                if let Some(before) = latest {
+                    graph.add(before, end);
+                }
                 latest = Some(end);
             } else if let Some(end) = latest {
                 graph.add(end, version);
@@ -333,9 +340,10 @@ impl Versions {
         for &version in &versions {
             shown.extend(calls.iter().position(|call| writes(call, version)));
         }
-        let legal = match guarantee.allows_same() {
-            true => guarantee.roles()[0].version(calls[pair.first].action),
-            false => None,
+        let legal = if guarantee.allows_same() {
+            guarantee.roles()[0].version(calls[pair.first].action)
+        } else {
+            None
         };
         let legal = legal.map(|value| history.words(Action::Read(Seen::One(value))));
         proof(history, calls, (guarantee, pair), shown, legal)

@@ -23,8 +23,8 @@ use super::{
 };
 
 /// How many configurations each attempt may meet, and all of them together.
-const ATTEMPT_MAX: u64 = 50_000;
-const ATTEMPTS_MAX: u64 = 4_000_000;
+const ATTEMPT_MAX: u64 = 20_000;
+const ATTEMPTS_MAX: u64 = 200_000;
 
 /// How many answers are tried out for what would have been legal, and how many are told.
 const TRIED_MAX: usize = 24;
@@ -35,7 +35,7 @@ pub(super) fn smallest(history: &History, calls: Vec<Call>, rules: &Rules) -> Pr
     let mut part = Part { history, rules, budget: ATTEMPTS_MAX };
     let calls = part.shortest_beginning(calls);
     let last = last_to_end(&calls);
-    let few = match judge(history, &calls, rules) {
+    let few = match judge(history, &calls, rules).0 {
         Said::Illegal(few) => few,
         Said::Legal | Said::GaveUp => calls.clone(),
     };
@@ -58,12 +58,8 @@ impl Part<'_> {
     /// Is it certain that these calls are illegal?
     fn is_illegal(&mut self, calls: &[Call]) -> bool {
         let rules = Rules { states_max: self.budget.min(ATTEMPT_MAX), ..self.rules.clone() };
-        let said = judge(self.history, calls, &rules);
-        let cost = match said {
-            Said::GaveUp => rules.states_max,
-            _ => 1 + calls.len() as u64 / 16,
-        };
-        self.budget = self.budget.saturating_sub(cost);
+        let (said, met) = judge(self.history, calls, &rules);
+        self.budget = self.budget.saturating_sub(met + 1 + calls.len() as u64 / 16);
         matches!(said, Said::Illegal(_))
     }
 
@@ -94,12 +90,12 @@ impl Part<'_> {
             let mut progress = false;
             let places: Vec<usize> = (0..calls.len()).filter(|&place| kept[place]).collect();
             for few in places.chunks(chunk) {
-                few.iter().for_each(|&place| kept[place] = false);
+                mark(&mut kept, few, false);
                 let rest = self.without(calls, &kept);
                 if self.budget > 0 && self.is_illegal(&rest) {
                     progress = true;
                 } else {
-                    few.iter().for_each(|&place| kept[place] = true);
+                    mark(&mut kept, few, true);
                 }
             }
             if chunk > 1 {
@@ -127,7 +123,7 @@ impl Part<'_> {
             let mut changed = calls.to_vec();
             changed[last].action = action;
             let rules = Rules { states_max: ATTEMPT_MAX, ..self.rules.clone() };
-            if legal.len() < TOLD_MAX && judge(self.history, &changed, &rules) == Said::Legal {
+            if legal.len() < TOLD_MAX && judge(self.history, &changed, &rules).0 == Said::Legal {
                 legal.push(self.history.words(action));
             }
         }
@@ -191,7 +187,8 @@ impl Part<'_> {
             "no order of the calls on {object} explains that {who} was answered `{what}` at {at}"
         );
         if !legal.is_empty() {
-            sentence += &format!("; legal was {}", legal.join(" or "));
+            sentence += "; legal was ";
+            sentence += &legal.join(" or ");
         }
         sentence
     }
@@ -208,6 +205,12 @@ fn given(call: &Call) -> Option<Value> {
     }
 }
 
+fn mark(kept: &mut [bool], places: &[usize], keep: bool) {
+    for &place in places {
+        kept[place] = keep;
+    }
+}
+
 fn last_to_end(calls: &[Call]) -> Option<usize> {
     let ended = calls.iter().enumerate().filter(|(_, call)| call.ended.is_some());
     ended.max_by_key(|(_, call)| call.end_rank()).map(|(place, _)| place)
@@ -216,9 +219,12 @@ fn last_to_end(calls: &[Call]) -> Option<usize> {
 /// The history as it was at a moment: what had not ended then was open.
 fn until(calls: &[Call], rank: u32) -> Vec<Call> {
     let begun = calls.iter().filter(|call| call.invoked.rank < rank);
-    let as_it_was = begun.map(|call| match call.end_rank() <= rank {
-        true => *call,
-        false => Call { ended: None, action: call.action.unanswered(), ..*call },
+    let as_it_was = begun.map(|call| {
+        if call.end_rank() <= rank {
+            *call
+        } else {
+            Call { ended: None, action: call.action.unanswered(), ..*call }
+        }
     });
     as_it_was.collect()
 }

@@ -5,9 +5,11 @@
 //!   read→[1,2] [1,2] ──▶ [1,2]        dequeue→1  [1,2] ──▶ [2]         pop→2   [1,2] ──▶ [1]
 //! ```
 //!
-//! The state is the number of a sequence. Two short cuts keep searches small. Where lists only
-//! grow, the longest read says what every shorter state must be. In a queue, what is put behind an
-//! element that nobody takes, or that is taken for certain later, can never come out in time.
+//! The state is the number of a sequence. Three short cuts keep searches small. Where lists only
+//! grow, the longest read says what every shorter state must be. Where every value is put and taken
+//! once, who takes a value that is at hand loses nothing by taking it at once: whatever would come
+//! between cannot touch it. And in a queue of such values, what is put behind an element that
+//! nobody takes, or that is taken for certain later, can never come out in time.
 
 use super::{Object, State};
 use crate::checkers::history::{
@@ -24,6 +26,7 @@ pub(in crate::checkers::history) struct SequenceModel<'h> {
     initial: Sequence,
     longest: Option<Longest>,
     takers: Option<Takers>,
+    is_queue: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +48,22 @@ struct Longest {
     waits: bool,
 }
 
-/// Who takes which value from a queue, when every value is put and taken at most once.
+/// Who takes which value, when every value is put and taken at most once.
 #[derive(Clone, Debug)]
 struct Takers {
     /// Sorted by value: when the taker is invoked and when it has ended.
     by_value: Vec<(Value, u32, u32)>,
     /// Takers of which nobody knows what they took.
     unknown: bool,
+    /// The values that are taken for certain by the ends of their takers, and who puts them.
+    by_end: Vec<(u32, Value)>,
+    /// Whether each of `by_end` has been put, and how many of them, from the first, all have.
+    is_put: Vec<bool>,
+    all_put: usize,
 }
+
+/// So many elements before a new one are looked at.
+const LOOK_BACK: usize = 64;
 
 impl<'h> SequenceModel<'h> {
     /// The sequence for these calls, with what it holds at first.
@@ -78,7 +89,8 @@ impl<'h> SequenceModel<'h> {
         let steps: Vec<Step> = calls.iter().map(step).collect();
         let longest = longest(&steps, &sequences);
         let takers = takers(calls, initial);
-        Self { history, sequences, steps, initial: initial_state, longest, takers }
+        let is_queue = steps.iter().any(|step| matches!(step, Step::TakeFirst(_)));
+        Self { history, sequences, steps, initial: initial_state, longest, takers, is_queue }
     }
 }
 
@@ -102,22 +114,31 @@ fn longest(steps: &[Step], sequences: &Sequences) -> Option<Longest> {
 
 fn takers(calls: &[Call], initial: &[Value]) -> Option<Takers> {
     let mut put = initial.to_vec();
-    let mut takers = Takers { by_value: Vec::new(), unknown: false };
+    let (mut by_value, mut unknown) = (Vec::new(), false);
     for call in calls {
         match call.action {
-            Action::Enqueue(value) => put.push(value),
-            Action::Dequeue(Seen::One(value)) if value != Value::NOTHING => {
-                takers.by_value.push((value, call.invoked.rank, call.end_rank()));
+            Action::Enqueue(value) | Action::Push(value) => put.push(value),
+            Action::Dequeue(Seen::One(value)) | Action::Pop(Seen::One(value)) => {
+                if value != Value::NOTHING {
+                    by_value.push((value, call.invoked.rank, call.end_rank()));
+                }
             }
-            Action::Dequeue(Seen::Anything) => takers.unknown = true,
-            Action::Dequeue(_) => {}
+            Action::Dequeue(Seen::Anything) | Action::Pop(Seen::Anything) => unknown = true,
             _ => return None,
         }
     }
-    takers.by_value.sort_unstable();
+    by_value.sort_unstable();
     put.sort_unstable();
     let once = put.windows(2).all(|two| two[0] != two[1])
-        && takers.by_value.windows(2).all(|two| two[0].0 != two[1].0);
+        && by_value.windows(2).all(|two| two[0].0 != two[1].0);
+    let mut by_end: Vec<(u32, Value)> =
+        by_value.iter().map(|&(value, _, ended)| (ended, value)).collect();
+    by_end.sort_unstable();
+    let is_put = vec![false; by_end.len()];
+    let mut takers = Takers { by_value, unknown, by_end, is_put, all_put: 0 };
+    for &value in initial {
+        takers.note(value, true);
+    }
     once.then_some(takers)
 }
 
@@ -128,13 +149,29 @@ impl Takers {
         Some((invoked, ended))
     }
 
-    /// Can what stands behind come out, given what stands before it?
+    /// A value was put, or is not put any more.
+    fn note(&mut self, value: Value, is_put: bool) {
+        let Some((_, ended)) = self.of(value) else { return };
+        let Ok(place) = self.by_end.binary_search(&(ended, value)) else { return };
+        self.is_put[place] = is_put;
+        self.all_put = self.all_put.min(place);
+        while self.is_put.get(self.all_put) == Some(&true) {
+            self.all_put += 1;
+        }
+    }
+
+    /// Must what stands behind come out before what stands before it?
     fn bars(&self, before: Value, behind: Value) -> bool {
         match (self.of(before), self.of(behind)) {
             (Some((invoked, _)), Some((_, ended))) => ended < invoked,
             (None, Some(_)) => !self.unknown,
             (_, None) => false,
         }
+    }
+
+    /// Is a value, just put, before another that is not put yet and must come out sooner?
+    fn comes_too_early(&self, value: Value) -> bool {
+        self.by_end.get(self.all_put).is_some_and(|&(_, missing)| self.bars(value, missing))
     }
 }
 
@@ -155,29 +192,50 @@ impl Object for SequenceModel<'_> {
         }
     }
 
+    fn is_forced(&self, call: usize) -> bool {
+        let takes = matches!(
+            self.steps[call],
+            Step::TakeFirst(Seen::One(_)) | Step::TakeLast(Seen::One(_))
+        );
+        takes && self.takers.is_some()
+    }
+
     fn take(&mut self, call: usize) {
+        if let (Step::Put(value), Some(takers)) = (self.steps[call], &mut self.takers) {
+            takers.note(value, true);
+        }
         if let Some(longest) = self.longest.as_mut().filter(|longest| longest.call == call) {
             longest.waits = false;
         }
     }
 
     fn put_back(&mut self, call: usize) {
+        if let (Step::Put(value), Some(takers)) = (self.steps[call], &mut self.takers) {
+            takers.note(value, false);
+        }
         if let Some(longest) = self.longest.as_mut().filter(|longest| longest.call == call) {
             longest.waits = true;
         }
     }
 
-    fn is_hopeless(&self, _call: usize, from: State, to: State) -> bool {
+    fn is_hopeless(&self, call: usize, from: State, to: State) -> bool {
         if let Some(longest) = self.longest.as_ref().filter(|longest| longest.waits) {
             let length = self.sequences.length(to) as usize;
             return longest.beginnings.get(length) != Some(&to);
         }
-        let Some(takers) = &self.takers else { return false };
-        let grew = self.sequences.length(to) > self.sequences.length(from);
-        match (self.sequences.popped(from), self.sequences.popped(to)) {
-            (Some((before, _)), Some((behind, _))) if grew => takers.bars(before, behind),
-            _ => false,
+        let (Some(takers), Step::Put(value)) = (&self.takers, self.steps[call]) else {
+            return false;
+        };
+        if !self.is_queue {
+            return false;
         }
+        let (mut at, mut bars) = (from, takers.comes_too_early(value));
+        for _ in 0..LOOK_BACK {
+            let Some((before, rest)) = self.sequences.popped(at) else { break };
+            bars = bars || takers.bars(before, value);
+            at = rest;
+        }
+        bars
     }
 
     fn shown(&self, state: State) -> Vec<Value> {
