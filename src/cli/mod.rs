@@ -22,6 +22,7 @@ mod replay;
 mod run;
 mod shrink;
 mod sweep;
+mod threads;
 
 // Exit codes, documented.
 pub mod exit;
