@@ -16,10 +16,8 @@ use super::{
     exit::Code,
     files::scenario_files,
     run::path_and_value,
-    sweep::{
-        threads::Threads,
-        vary::{self, Set, Vary},
-    },
+    sweep::vary::{self, Set, Vary},
+    threads::Threads,
 };
 use crate::{
     base::{ids::Seed, text::diagnostic::suggest},

@@ -28,6 +28,7 @@ mod replay;
 mod run;
 mod shrink;
 mod sweep;
+mod threads;
 mod why;
 
 // Exit codes, documented.

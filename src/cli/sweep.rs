@@ -9,15 +9,15 @@
 //! is printed does not, whatever `-j` says, unless the sweep was stopped by a clock or a user.
 
 mod memory;
-pub(super) mod threads;
 pub(super) mod vary;
 
-use self::{memory::Memory, threads::Deadline, threads::Threads, vary::Vary};
+use self::{memory::Memory, vary::Vary};
 use super::{
     Environment, Format,
     caught::caught,
     exit::Code,
     files::{Loaded, scenario_files},
+    threads::{Deadline, INTERRUPTED, Threads, count, listen_to_interrupts},
 };
 use crate::{
     base::time::Duration,
@@ -31,11 +31,7 @@ use crate::{
     },
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use std::{
-    io::IsTerminal,
-    path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{io::IsTerminal, path::PathBuf};
 
 /// Arguments of `sweep`.
 #[derive(Debug, clap::Args)]
@@ -93,9 +89,6 @@ pub(super) struct Arguments {
     out: PathBuf,
 }
 
-/// Set when somebody pressed Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
 /// One file with one variation.
 struct Case {
     file: Loaded,
@@ -115,7 +108,7 @@ pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Cod
         environment,
         arguments,
         threads: Threads {
-            count: threads(arguments),
+            count: count(arguments.jobs),
             deadline: arguments.time_limit.map(deadline),
             interrupted: &INTERRUPTED,
         },
@@ -177,23 +170,8 @@ fn seeds(arguments: &Arguments, failed: &[u64]) -> Result<Option<Seeds>, String>
     seeds.map_or_else(|| Seeds::range(arguments.start, arguments.n), Ok).map(Some)
 }
 
-fn threads(arguments: &Arguments) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.jobs.map_or_else(cores, usize::from)
-}
-
 fn deadline(limit: Duration) -> Deadline {
     Deadline::now() + std::time::Duration::from_nanos(limit.as_nanos())
-}
-
-/// The first Ctrl-C asks for what there is; the second one ends us at once.
-fn listen_to_interrupts() {
-    let heard = || {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(Code::Interrupted as u8));
-        }
-    };
-    _ = ctrlc::set_handler(heard); // Without it, Ctrl-C ends us without a word.
 }
 
 fn dry_run(environment: &Environment<'_>, cases: &[Case]) -> Code {

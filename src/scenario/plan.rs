@@ -174,6 +174,16 @@ impl Judge for Judges {
     }
 }
 
+/// The checkers, and somebody else.
+struct Both<'a>(&'a mut Judges, &'a mut dyn Judge);
+
+impl Judge for Both<'_> {
+    fn on_signal(&mut self, signal: &Signal) {
+        self.0.on_signal(signal);
+        self.1.on_signal(signal);
+    }
+}
+
 impl Runner<'_> {
     /// Runs a seed.
     ///
@@ -237,17 +247,34 @@ impl Runner<'_> {
         Judged { end, hash: self.simulation.trace().hash(), judgements }
     }
 
+    /// The same, with somebody who hears every signal after the checkers.
+    pub fn judged_before(&mut self, seed: Seed, listener: &mut dyn Judge) -> Judged {
+        self.begin(seed, Recording::HashOnly);
+        let end = self.simulation.run(&mut Both(&mut self.judges, listener));
+        let (end, _, judgements) = self.finish(end);
+        Judged { end, hash: self.simulation.trace().hash(), judgements }
+    }
+
     /// Runs a seed to its end and lets every checker judge: how it ended, who waits, the verdicts.
     fn play(
         &mut self,
         seed: Seed,
         recording: Recording,
     ) -> (RunEnd, Vec<(NodeId, String)>, Vec<Judgement>) {
+        self.begin(seed, recording);
+        let end = self.simulation.run(&mut self.judges);
+        self.finish(end)
+    }
+
+    fn begin(&mut self, seed: Seed, recording: Recording) {
         let judges = &mut self.judges;
         judges.checkers.iter_mut().for_each(|checker| checker.reset());
         judges.signals = (recording == Recording::Full).then(Vec::new);
         self.simulation.reset(seed, recording);
-        let end = self.simulation.run(judges);
+    }
+
+    fn finish(&mut self, end: RunEnd) -> (RunEnd, Vec<(NodeId, String)>, Vec<Judgement>) {
+        let judges = &mut self.judges;
         let waiting = self.simulation.waiting();
         let finish = Finish { end: &end, waiting: &waiting, history: self.simulation.history() };
         let judgements =

@@ -86,19 +86,19 @@ impl Head {
 }
 
 /// What runs blocks: threads, or the caller's own.
-pub trait Workers {
+pub trait Workers<B = Block> {
     /// Runs the jobs 0 to `jobs` in any order and hands every result to `fold` in the order of
     /// jobs, until it breaks. `make` gives each thread its own function, which need not be sent.
     fn run<'w>(
         &self,
         jobs: u64,
-        make: &(dyn Fn() -> Work<'w> + Sync),
-        fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>,
+        make: &(dyn Fn() -> Work<'w, B> + Sync),
+        fold: &mut dyn FnMut(u64, B) -> ControlFlow<()>,
     ) -> Halt;
 }
 
 /// Runs one job after the other.
-pub type Work<'w> = Box<dyn FnMut(u64) -> Block + 'w>;
+pub type Work<'w, B = Block> = Box<dyn FnMut(u64) -> B + 'w>;
 
 /// Why the workers stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +114,12 @@ pub enum Halt {
 /// One block after the other, in the thread of the caller.
 pub struct OneByOne;
 
-impl Workers for OneByOne {
+impl<B> Workers<B> for OneByOne {
     fn run<'w>(
         &self,
         jobs: u64,
-        make: &(dyn Fn() -> Work<'w> + Sync),
-        fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>,
+        make: &(dyn Fn() -> Work<'w, B> + Sync),
+        fold: &mut dyn FnMut(u64, B) -> ControlFlow<()>,
     ) -> Halt {
         let mut work = make();
         for job in 0..jobs {

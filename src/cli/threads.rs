@@ -1,4 +1,4 @@
-//! Threads: run the blocks of a sweep and hand their results over in order.
+//! Threads: run the blocks of a sweep or a study and hand their results over in order.
 //!
 //! ```text
 //!            ┌─ job 4 ─▶ thread ─┐
@@ -11,10 +11,8 @@
 //! rejected: a slow block would let the others run ahead without bound, and their results wait in
 //! memory. When time is up the blocks under way are finished, so the seeds done have no gap.
 
-use crate::search::{
-    block::Block,
-    sweep::{Halt, Work, Workers},
-};
+use super::exit::Code;
+use crate::search::sweep::{Halt, Work, Workers};
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
@@ -42,18 +40,37 @@ pub(in crate::cli) struct Threads<'a> {
     pub(in crate::cli) interrupted: &'a AtomicBool,
 }
 
-struct Done {
-    thread: usize,
-    job: u64,
-    block: Block,
+/// Set when somebody pressed Ctrl-C.
+pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// The first Ctrl-C asks for what there is; the second one ends us at once.
+pub(super) fn listen_to_interrupts() {
+    let heard = || {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Code::Interrupted as u8));
+        }
+    };
+    _ = ctrlc::set_handler(heard); // Without it, Ctrl-C ends us without a word.
 }
 
-impl Workers for Threads<'_> {
+/// How many threads: as many as were asked for, or one per core.
+pub(super) fn count(jobs: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    jobs.map_or_else(cores, usize::from)
+}
+
+struct Done<B> {
+    thread: usize,
+    job: u64,
+    block: B,
+}
+
+impl<B: Send> Workers<B> for Threads<'_> {
     fn run<'w>(
         &self,
         jobs: u64,
-        make: &(dyn Fn() -> Work<'w> + Sync),
-        fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>,
+        make: &(dyn Fn() -> Work<'w, B> + Sync),
+        fold: &mut dyn FnMut(u64, B) -> ControlFlow<()>,
     ) -> Halt {
         thread::scope(|scope| {
             let (done, results) = channel();
@@ -69,11 +86,11 @@ impl Workers for Threads<'_> {
     }
 }
 
-fn work_off<'w>(
+fn work_off<'w, B>(
     thread: usize,
-    make: &(dyn Fn() -> Work<'w> + Sync),
+    make: &(dyn Fn() -> Work<'w, B> + Sync),
     deals: &Receiver<u64>,
-    done: &Sender<Done>,
+    done: &Sender<Done<B>>,
 ) {
     let mut work = make();
     for job in deals {
@@ -83,17 +100,17 @@ fn work_off<'w>(
     }
 }
 
-struct Dealer<'a, 's> {
+struct Dealer<'a, 's, B> {
     threads: &'a Threads<'a>,
     jobs: u64,
     hands: Vec<(Sender<u64>, ScopedJoinHandle<'s, ()>)>,
-    results: Receiver<Done>,
+    results: Receiver<Done<B>>,
     next: u64,
     running: usize,
 }
 
-impl Dealer<'_, '_> {
-    fn deal(mut self, fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>) -> Halt {
+impl<B> Dealer<'_, '_, B> {
+    fn deal(mut self, fold: &mut dyn FnMut(u64, B) -> ControlFlow<()>) -> Halt {
         let mut free: Vec<usize> = (0..self.hands.len()).rev().collect();
         let mut waiting = BTreeMap::new();
         let mut folded = 0;
@@ -138,7 +155,7 @@ impl Dealer<'_, '_> {
         if late { Halt::TimeLimit } else { Halt::Done }
     }
 
-    fn result(&self) -> Option<Done> {
+    fn result(&self) -> Option<Done<B>> {
         match self.results.recv_timeout(GLANCE) {
             Ok(done) => Some(done),
             Err(RecvTimeoutError::Timeout) => {
