@@ -12,13 +12,13 @@
 
 use super::{
     model::{Budget, Scenario},
-    plan::{CheckUse, Plan},
+    plan::{CheckUse, Plan, messages_of_a_calm_run},
     registry::Registry,
     resolve::{Resolver, compile, fixed},
 };
 use crate::{
     base::{
-        ids::{NodeId, Seed},
+        ids::NodeId,
         quantity::Probability,
         sampler::{Law, Sampler},
         text::{
@@ -38,14 +38,10 @@ use crate::{
         runner::{Catalog, Configured},
         script::Script,
         setup::{Service, Setup},
-        trace::Recording,
         weather::Weather,
     },
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 /// What was read of a file that cannot be run, and every mistake in it.
 #[derive(Clone, Debug)]
@@ -483,19 +479,6 @@ fn exceptions(
         ));
     }
     links
-}
-
-/// How many messages nodes send in a run without faults: what few of them are is a share of it.
-fn messages_of_a_calm_run(protocol: &dyn Configured, setup: &Setup) -> u64 {
-    let calm = Setup { rules: Vec::new(), swarm: Swarm::Off, ..setup.clone() };
-    let count = || {
-        let mut simulation = protocol.simulation(Arc::new(calm));
-        simulation.reset(Seed(0), Recording::HashOnly);
-        simulation.run(&mut ());
-        simulation.counters().messages_sent()
-    };
-    // A protocol that panics shall do so where somebody runs it.
-    catch_unwind(AssertUnwindSafe(count)).unwrap_or(1_000)
 }
 
 /// Latencies by label, by the index that the protocol's messages have.

@@ -19,6 +19,7 @@ use crate::{
     },
     checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
     engine::{
+        faults::Swarm,
         runner::{Catalog, Configured, Outcome, RunEnd, Simulation},
         setup::Setup,
         signal::Signal,
@@ -26,7 +27,10 @@ use crate::{
         world::Judge,
     },
 };
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// A scenario that can be run.
 pub struct Plan {
@@ -108,6 +112,19 @@ impl Plan {
             None => Met::Yes,
         }
     }
+}
+
+/// How many messages nodes send in a run without faults: what few of them are is a share of it.
+pub(super) fn messages_of_a_calm_run(protocol: &dyn Configured, setup: &Setup) -> u64 {
+    let calm = Setup { rules: Vec::new(), swarm: Swarm::Off, ..setup.clone() };
+    let count = || {
+        let mut simulation = protocol.simulation(Arc::new(calm));
+        simulation.reset(Seed(0), Recording::HashOnly);
+        simulation.run(&mut ());
+        simulation.counters().messages_sent()
+    };
+    // A protocol that panics shall do so where somebody runs it.
+    catch_unwind(AssertUnwindSafe(count)).unwrap_or(1_000)
 }
 
 /// Whether an expectation is met.
