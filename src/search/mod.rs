@@ -15,6 +15,9 @@ pub mod fingerprint;
 // From a recorded run to a script.
 pub mod freeze;
 
+// From a path of the explorer to a scenario.
+pub mod export;
+
 // The few things that a failure needs.
 pub mod shrink;
 
