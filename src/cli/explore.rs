@@ -20,6 +20,8 @@ use crate::{
         models::{self, Choice, Crashes},
         world::{Budgets, Checks, Network, Refused, WorldModel, WorldOptions},
     },
+    scenario::write::Draft,
+    search::export::{NotExported, export},
 };
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -88,6 +90,10 @@ pub(super) struct Arguments {
     /// Explore without the scenario's checks: by how much they multiply the states.
     #[arg(long)]
     no_checks: bool,
+
+    /// Write the shortest counterexample as a scenario that does the same in time.
+    #[arg(long, short, conflicts_with = "model", value_name = "FILE")]
+    output: Option<PathBuf>,
 
     /// Replace a part of each file before it is read: `protocol.participants=2`.
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
@@ -247,7 +253,34 @@ fn explore_file(
         Format::Json => objects.push(shown.object()),
         Format::Jsonl => environment.print(&format!("{}\n", shown.object())),
     }
-    shown.verdict().code()
+    let code = shown.verdict().code();
+    match (&arguments.output, explored.report.violations.first()) {
+        (Some(output), Some(found)) => {
+            code.or_graver(write(environment, output, export(environment.registry, plan, &model, found)))
+        }
+        _ => code,
+    }
+}
+
+/// Writes a counterexample, or says why there is none in time.
+fn write(
+    environment: &Environment<'_>,
+    output: &std::path::Path,
+    exported: Result<Draft, NotExported>,
+) -> Code {
+    let draft = match exported {
+        Ok(draft) => draft,
+        Err(why) => {
+            environment.complain(&format!("unknown: {why}\n"));
+            return Code::Inconclusive;
+        }
+    };
+    let name = output.display();
+    if let Err(error) = std::fs::write(output, draft.text()) {
+        return environment.usage(&format!("failed to write {name}: {error}"));
+    }
+    environment.complain(&format!("written to {name}; see it with: splitbrain run {name} --trace\n"));
+    Code::AsExpected
 }
 
 fn reason(refused: Refused) -> String {

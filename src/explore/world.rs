@@ -43,6 +43,7 @@ use std::{cell::RefCell, ops::Range, sync::Arc};
 use walk::Walk;
 
 // What a state is, its steps, the steps in words, and what shows a violation.
+pub mod acts;
 mod key;
 mod walk;
 pub mod witness;
@@ -339,12 +340,6 @@ impl Model for WorldModel {
     }
 
     fn describe(&self, state: &WorldState, ordinal: Ordinal) -> String {
-        let mut step = None;
-        self.steps(state, &mut |at, taken, _| {
-            if at == ordinal {
-                step = Some(taken);
-            }
-        });
-        step.map_or_else(String::new, |step| self.words(state, step))
+        self.words(state, self.step_at(state, ordinal))
     }
 }

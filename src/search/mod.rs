@@ -24,6 +24,9 @@ pub mod freeze;
 // But-for causes.
 pub mod why;
 
+// From a path of the explorer to a scenario.
+pub mod export;
+
 // The few things that a failure needs.
 pub mod shrink;
 

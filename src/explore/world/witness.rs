@@ -10,7 +10,7 @@
 use super::{Move, WorldModel, WorldState};
 use crate::{
     base::{ids::EventId, time::Time},
-    checkers::{Finish, Verdict},
+    checkers::{Finish, Verdict, Witness},
     engine::{
         operations::Ending,
         runner::{Outcome, RunEnd},
@@ -36,9 +36,28 @@ impl WorldModel {
     /// The events on a path that show its violation, as the checks of the scenario cite them; none
     /// where they would not cite it.
     pub fn witness(&self, plan: &Plan, found: &Counterexample) -> Vec<Shows> {
-        let signals = self.signals(found);
+        let citations = self.judged_witness(plan, found).map_or_else(Vec::new, |one| one.citations);
+        let shows = citations.into_iter().map(|citation| {
+            let place = citation.node.map(|node| format!("{} ", self.catalog.node(node)));
+            let what = format!("{}{}", place.unwrap_or_default(), citation.says);
+            Shows { step: citation.event.0, what }
+        });
+        shows.collect()
+    }
+
+    /// What a function makes of the witness of a path, such as its shape.
+    pub fn witness_shape<T>(
+        &self,
+        plan: &Plan,
+        found: &Counterexample,
+        shape: impl FnOnce(&Witness) -> T,
+    ) -> Option<T> {
+        self.judged_witness(plan, found).as_ref().map(shape)
+    }
+
+    fn judged_witness(&self, plan: &Plan, found: &Counterexample) -> Option<Witness> {
         let mut checkers = plan.checkers();
-        for signal in &signals {
+        for signal in &self.signals(found) {
             for checker in &mut checkers {
                 checker.on_signal(signal);
             }
@@ -51,18 +70,12 @@ impl WorldModel {
             healed: false,
         };
         let finish = Finish { end: &end, waiting: &[], history: &[] };
-        let judgements = checkers.iter_mut().flat_map(|checker| checker.finish(&finish));
-        let broken = judgements.filter(|one| one.property == found.violation.property);
-        let citations = broken.flat_map(|judgement| match judgement.verdict {
-            Verdict::Violated(witness) => witness.citations,
-            _ => Vec::new(),
-        });
-        let shows = citations.map(|citation| {
-            let place = citation.node.map(|node| format!("{} ", self.catalog.node(node)));
-            let what = format!("{}{}", place.unwrap_or_default(), citation.says);
-            Shows { step: citation.event.0, what }
-        });
-        shows.collect()
+        let mut judgements = checkers.iter_mut().flat_map(|checker| checker.finish(&finish));
+        let broken = judgements.find(|one| one.property == found.violation.property)?;
+        match broken.verdict {
+            Verdict::Violated(witness) => Some(witness),
+            _ => None,
+        }
     }
 
     /// What every step of a path told, numbered by step.
@@ -78,25 +91,20 @@ impl WorldModel {
     }
 
     fn told(&self, state: &WorldState, ordinal: Ordinal) -> Vec<What> {
-        let mut step = None;
-        self.steps(state, &mut |at, taken, _| {
-            if at == ordinal {
-                step = Some(taken);
-            }
-        });
+        let step = self.step_at(state, ordinal);
         let inner = self.inner.borrow();
         match step {
-            Some(Move::Node { way, .. }) => inner.untimed.outcome(way).signals.clone(),
-            Some(Move::Invoke(op)) => {
+            Move::Node { way, .. } => inner.untimed.outcome(way).signals.clone(),
+            Move::Invoke(op) => {
                 let asked = self.asked.iter().find(|asked| asked.entry.op == op);
                 let entry = asked.expect("only what is asked is invoked").entry;
                 vec![What::Invoked(op, entry.client, entry.operation)]
             }
-            Some(Move::Answer(op, number)) => {
+            Move::Answer(op, number) => {
                 vec![What::Ended(op, inner.answers[usize::from(number)].into())]
             }
-            Some(Move::GiveUp(op)) => vec![What::Ended(op, Ending::Unknown)],
-            Some(Move::Miss(_) | Move::Lose(_) | Move::Duplicate(_)) | None => Vec::new(),
+            Move::GiveUp(op) => vec![What::Ended(op, Ending::Unknown)],
+            Move::Miss(_) | Move::Lose(_) | Move::Duplicate(_) => Vec::new(),
         }
     }
 }
