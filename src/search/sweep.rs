@@ -85,20 +85,20 @@ impl Head {
     }
 }
 
-/// What runs blocks: threads, or the caller's own.
-pub trait Workers {
+/// What runs jobs, such as blocks of a sweep: threads, or the caller's own.
+pub trait Workers<R = Block> {
     /// Runs the jobs 0 to `jobs` in any order and hands every result to `fold` in the order of
     /// jobs, until it breaks. `make` gives each thread its own function, which need not be sent.
     fn run<'w>(
         &self,
         jobs: u64,
-        make: &(dyn Fn() -> Work<'w> + Sync),
-        fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>,
+        make: &(dyn Fn() -> Work<'w, R> + Sync),
+        fold: &mut dyn FnMut(u64, R) -> ControlFlow<()>,
     ) -> Halt;
 }
 
 /// Runs one job after the other.
-pub type Work<'w> = Box<dyn FnMut(u64) -> Block + 'w>;
+pub type Work<'w, R = Block> = Box<dyn FnMut(u64) -> R + 'w>;
 
 /// Why the workers stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,15 +111,15 @@ pub enum Halt {
     Interrupted,
 }
 
-/// One block after the other, in the thread of the caller.
+/// One job after the other, in the thread of the caller.
 pub struct OneByOne;
 
-impl Workers for OneByOne {
+impl<R> Workers<R> for OneByOne {
     fn run<'w>(
         &self,
         jobs: u64,
-        make: &(dyn Fn() -> Work<'w> + Sync),
-        fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>,
+        make: &(dyn Fn() -> Work<'w, R> + Sync),
+        fold: &mut dyn FnMut(u64, R) -> ControlFlow<()>,
     ) -> Halt {
         let mut work = make();
         for job in 0..jobs {

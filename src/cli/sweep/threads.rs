@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            ┌─ job 4 ─▶ thread ─┐
-//!   dealer ──┼─ job 5 ─▶ thread ─┼─ (job, block) ─▶ waiting ─▶ in order ─▶ fold
+//!   dealer ──┼─ job 5 ─▶ thread ─┼─ (job, result) ▶ waiting ─▶ in order ─▶ fold
 //!            └─ job 6 ─▶ thread ─┘                     └ never more than a few ahead
 //! ```
 //!
@@ -11,10 +11,7 @@
 //! rejected: a slow block would let the others run ahead without bound, and their results wait in
 //! memory. When time is up the blocks under way are finished, so the seeds done have no gap.
 
-use crate::search::{
-    block::Block,
-    sweep::{Halt, Work, Workers},
-};
+use crate::search::sweep::{Halt, Work, Workers};
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
@@ -42,18 +39,18 @@ pub(in crate::cli) struct Threads<'a> {
     pub(in crate::cli) interrupted: &'a AtomicBool,
 }
 
-struct Done {
+struct Done<R> {
     thread: usize,
     job: u64,
-    block: Block,
+    result: R,
 }
 
-impl Workers for Threads<'_> {
+impl<R: Send> Workers<R> for Threads<'_> {
     fn run<'w>(
         &self,
         jobs: u64,
-        make: &(dyn Fn() -> Work<'w> + Sync),
-        fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>,
+        make: &(dyn Fn() -> Work<'w, R> + Sync),
+        fold: &mut dyn FnMut(u64, R) -> ControlFlow<()>,
     ) -> Halt {
         thread::scope(|scope| {
             let (done, results) = channel();
@@ -69,31 +66,31 @@ impl Workers for Threads<'_> {
     }
 }
 
-fn work_off<'w>(
+fn work_off<'w, R>(
     thread: usize,
-    make: &(dyn Fn() -> Work<'w> + Sync),
+    make: &(dyn Fn() -> Work<'w, R> + Sync),
     deals: &Receiver<u64>,
-    done: &Sender<Done>,
+    done: &Sender<Done<R>>,
 ) {
     let mut work = make();
     for job in deals {
-        if done.send(Done { thread, job, block: work(job) }).is_err() {
+        if done.send(Done { thread, job, result: work(job) }).is_err() {
             break;
         }
     }
 }
 
-struct Dealer<'a, 's> {
+struct Dealer<'a, 's, R> {
     threads: &'a Threads<'a>,
     jobs: u64,
     hands: Vec<(Sender<u64>, ScopedJoinHandle<'s, ()>)>,
-    results: Receiver<Done>,
+    results: Receiver<Done<R>>,
     next: u64,
     running: usize,
 }
 
-impl Dealer<'_, '_> {
-    fn deal(mut self, fold: &mut dyn FnMut(u64, Block) -> ControlFlow<()>) -> Halt {
+impl<R> Dealer<'_, '_, R> {
+    fn deal(mut self, fold: &mut dyn FnMut(u64, R) -> ControlFlow<()>) -> Halt {
         let mut free: Vec<usize> = (0..self.hands.len()).rev().collect();
         let mut waiting = BTreeMap::new();
         let mut folded = 0;
@@ -106,12 +103,12 @@ impl Dealer<'_, '_> {
             if self.running == 0 {
                 return if folded == self.jobs { Halt::Done } else { halt };
             }
-            let Some(Done { thread, job, block }) = self.result() else { continue };
+            let Some(Done { thread, job, result }) = self.result() else { continue };
             self.running -= 1;
             free.push(thread);
-            waiting.insert(job, block);
-            while let Some(block) = waiting.remove(&folded) {
-                if fold(folded, block).is_break() {
+            waiting.insert(job, result);
+            while let Some(result) = waiting.remove(&folded) {
+                if fold(folded, result).is_break() {
                     return Halt::Done;
                 }
                 folded += 1;
@@ -138,7 +135,7 @@ impl Dealer<'_, '_> {
         if late { Halt::TimeLimit } else { Halt::Done }
     }
 
-    fn result(&self) -> Option<Done> {
+    fn result(&self) -> Option<Done<R>> {
         match self.results.recv_timeout(GLANCE) {
             Ok(done) => Some(done),
             Err(RecvTimeoutError::Timeout) => {
