@@ -24,7 +24,7 @@ use std::{path::Path, process::Command};
 const SWARM: &str = "scenarios/two_phase_commit/swarm.ron";
 const WINDOW: &str = "scenarios/two_phase_commit/coordinator_dies_in_the_window.ron";
 const TABLE: &str = "book/tables/ablate_two_phase_commit.md";
-const HEADER: &str = "<!-- Written by a test from `splitbrain ablate two_phase_commit -n 400 --vary protocol.presume=Nothing,Abort,Commit,Mixed --markdown`. -->\n\n";
+const HEADER: &str = "<!-- Written by a test from `splitbrain ablate two_phase_commit -n 250 --vary protocol.presume=Nothing,Abort,Commit,Mixed --markdown`. -->\n\n";
 
 /// Calls `splitbrain ablate`: exit code, stdout, stderr.
 fn ablate(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -46,7 +46,7 @@ fn wrong(arguments: &[&str]) -> String {
 fn every_step_of_two_phase_commit_is_missed_under_every_presumption_and_the_book_says_so() {
     let vary = "protocol.presume=Nothing,Abort,Commit,Mixed";
     let (code, table, stderr) =
-        ablate(&["two_phase_commit", "-n", "400", "--vary", vary, "--markdown"]);
+        ablate(&["two_phase_commit", "-n", "250", "--vary", vary, "--markdown"]);
     assert_eq!(code, Some(0), "{table}{stderr}");
     assert_eq!(table.matches("### ").count(), 4, "{table}");
     assert_eq!(table.matches("not in this variant").count(), 2, "only one step, twice: {table}");

@@ -17,7 +17,7 @@
 //! Limits: one step at a time; two that guard the same thing twice over hide each other.
 
 use super::{
-    block::{Block, Catch},
+    block::Catch,
     fingerprint::Fingerprint,
     shrink::{Tools, shrink},
     sweep::{Halt, Work, Workers},
@@ -32,11 +32,7 @@ use crate::{
         write::Size,
     },
 };
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 // How the report is written.
 pub mod table;
@@ -123,9 +119,9 @@ pub struct Red {
     pub what: String,
 }
 
-/// What fell in some seeds.
+/// What fell in some seeds, on its way from whoever ran them.
 #[derive(Clone, Debug, Default)]
-struct Fallen {
+pub struct Fallen {
     /// By property, the seeds, ascending.
     seeds: BTreeMap<String, Vec<u64>>,
     /// The steps that were passed, as bits.
@@ -138,7 +134,7 @@ const PANIC: &str = "panic";
 const BLOCK: u64 = 25;
 
 /// Leaves each step out in turn.
-pub fn ablate(order: &Order<'_>, workers: &dyn Workers) -> Ablated {
+pub fn ablate(order: &Order<'_>, workers: &dyn Workers<Fallen>) -> Ablated {
     let catalog = &order.places.first().expect("there is a scenario").plan.catalog;
     let mut red = Vec::new();
     let mut open: Vec<(usize, Looked)> =
@@ -193,15 +189,12 @@ impl Looked {
     fn add(&mut self, place: usize, seeds: u64, guards: &str, mut of: Fallen) {
         let finds = of.seeds.remove(guards);
         let others = of.seeds.into_iter().map(|(what, seeds)| (what, seeds.len() as u64));
-        match finds {
-            Some(seeds) => {
-                self.caught = Some(Finds { place, seeds, others: others.collect() });
-            }
-            None => {
-                self.seeds += seeds;
-                others.for_each(|(what, seeds)| *self.others.entry(what).or_default() += seeds);
-            }
+        if let Some(seeds) = finds {
+            self.caught = Some(Finds { place, seeds, others: others.collect() });
+            return;
         }
+        self.seeds += seeds;
+        others.for_each(|(what, seeds)| *self.others.entry(what).or_default() += seeds);
     }
 
     fn outcome(self) -> Outcome {
@@ -223,32 +216,27 @@ fn look(
     order: &Order<'_>,
     place: &Place,
     steps: &[Option<usize>],
-    workers: &dyn Workers,
+    workers: &dyn Workers<Fallen>,
 ) -> (Vec<Fallen>, Halt) {
     let blocks = order.seeds.div_ceil(BLOCK);
     let jobs = blocks * steps.len() as u64;
-    let results: Vec<Mutex<Fallen>> = (0..jobs).map(|_| Mutex::default()).collect();
-    let make = || -> Work<'_> {
-        let results = &results;
-        Box::new(move |job| {
+    let make = || -> Work<'_, Fallen> {
+        Box::new(|job| {
             let (step, block) = (steps[(job / blocks) as usize], job % blocks);
             let from = order.start + block * BLOCK;
             let upto = (from + BLOCK).min(order.start + order.seeds);
-            let fallen = fall(&place.plan, step, from..upto, order.catch);
-            *results[job as usize].lock().expect("nobody panics while holding it") = fallen;
-            Block::default()
+            fall(&place.plan, step, from..upto, order.catch)
         })
     };
-    let halt = workers.run(jobs, &make, &mut |_, _| ControlFlow::Continue(()));
     let mut merged = vec![Fallen::default(); steps.len()];
-    for (job, result) in results.into_iter().enumerate() {
-        let of = &mut merged[job / blocks as usize];
-        let result = result.into_inner().expect("nobody panics while holding it");
-        of.passed |= result.passed;
-        for (what, seeds) in result.seeds {
+    let halt = workers.run(jobs, &make, &mut |job, fallen| {
+        let of = &mut merged[(job / blocks) as usize];
+        of.passed |= fallen.passed;
+        for (what, seeds) in fallen.seeds {
             of.seeds.entry(what).or_default().extend(seeds);
         }
-    }
+        ControlFlow::Continue(())
+    });
     (merged, halt)
 }
 
@@ -262,21 +250,16 @@ fn fall(plan: &Plan, step: Option<usize>, seeds: std::ops::Range<u64>, catch: &C
     for seed in seeds {
         let mut judged = None;
         let caught = catch(&mut || judged = Some(runner.judged(Seed(seed))));
-        match (caught, judged) {
-            (Ok(()), Some(Judged { judgements, .. })) => {
-                for (step, passed) in runner.simulation().counters().steps.iter().enumerate() {
-                    fallen.passed |= u64::from(*passed > 0) << step;
-                }
-                let violated = judgements.iter().filter(|judgement| is_violated(judgement));
-                for judgement in violated {
-                    let of = fallen.seeds.entry(judgement.property.to_owned()).or_default();
-                    of.push(seed);
-                }
-            }
-            _ => {
-                fallen.seeds.entry(PANIC.to_owned()).or_default().push(seed);
-                runner = plan.runner_of(setup.clone());
-            }
+        let (Ok(()), Some(Judged { judgements, .. })) = (caught, judged) else {
+            fallen.seeds.entry(PANIC.to_owned()).or_default().push(seed);
+            runner = plan.runner_of(setup.clone());
+            continue;
+        };
+        for (step, passed) in runner.simulation().counters().steps.iter().enumerate() {
+            fallen.passed |= u64::from(*passed > 0) << step;
+        }
+        for judgement in judgements.iter().filter(|judgement| is_violated(judgement)) {
+            fallen.seeds.entry(judgement.property.to_owned()).or_default().push(seed);
         }
     }
     fallen

@@ -46,7 +46,10 @@ use crate::{
 };
 use calm::Calm;
 use faults::{Faults, Return, Spans};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 mod calm;
 mod faults;
@@ -426,16 +429,16 @@ impl Filler<'_> {
     fn pairs(&self) -> Result<Vec<Cell>, Trouble> {
         let all = self.cells.len() as u64;
         let draws = Draws::new(self.order.seed);
-        let mut pairs = BTreeMap::new();
+        let mut pairs = BTreeSet::new();
         for pair in 0..self.order.pairs {
             let key = draws.key(Purpose::Swarm, [name_word("pair"), pair, 0, 0]);
             let one = below(key.word(0, 0), all);
             let other = (one + 1 + below(key.word(1, 0), all.max(2) - 1)) % all;
-            pairs.insert((one.min(other) as usize, one.max(other) as usize), ());
+            pairs.insert((one.min(other) as usize, one.max(other) as usize));
         }
         let fault =
             |(one, other): &(usize, usize)| self.cells[*one].fault.with(&self.cells[*other].fault);
-        pairs.keys().map(|pair| Ok(self.cell(fault(pair))?.0)).collect()
+        pairs.iter().map(|pair| Ok(self.cell(fault(pair))?.0)).collect()
     }
 }
 
@@ -477,7 +480,7 @@ fn verdict(run: &Run) -> Verdict {
 /// The longest time that a node was in doubt about a transaction.
 fn blocked(run: &Run) -> Option<Duration> {
     let mut open: BTreeMap<(NodeId, TxnId), Time> = BTreeMap::new();
-    let mut decided: BTreeMap<(NodeId, TxnId), ()> = BTreeMap::new();
+    let mut decided: BTreeSet<(NodeId, TxnId)> = BTreeSet::new();
     let mut lapsed: BTreeMap<(NodeId, TxnId), Time> = BTreeMap::new();
     let mut longest = None;
     let mut end = |since: Time, at: Time| {
@@ -488,7 +491,7 @@ fn blocked(run: &Run) -> Option<Duration> {
             What::Stated(node, fact) | What::Replayed(node, fact) => Some((*node, *fact)),
             What::Booted(node) => {
                 let here = |place: &(NodeId, TxnId)| place.0 == *node;
-                decided.retain(|place, ()| !here(place));
+                decided.retain(|place| !here(place));
                 lapsed.extend(open.iter().filter(|(place, _)| here(place)));
                 open.retain(|place, _| !here(place));
                 None
@@ -498,12 +501,12 @@ fn blocked(run: &Run) -> Option<Duration> {
         match fact {
             Some((node, Fact::Voted(txn, Vote::Yes))) => {
                 let since = lapsed.remove(&(node, txn)).unwrap_or(*at);
-                if !decided.contains_key(&(node, txn)) {
+                if !decided.contains(&(node, txn)) {
                     open.entry((node, txn)).or_insert(since);
                 }
             }
             Some((node, Fact::Decided(txn, _))) => {
-                decided.insert((node, txn), ());
+                decided.insert((node, txn));
                 lapsed.remove(&(node, txn));
                 if let Some(since) = open.remove(&(node, txn)) {
                     end(since, *at);
@@ -512,7 +515,9 @@ fn blocked(run: &Run) -> Option<Duration> {
             _ => {}
         }
     }
-    open.into_values().for_each(|since| end(since, run.end.end));
+    for since in open.into_values() {
+        end(since, run.end.end);
+    }
     longest
 }
 

@@ -114,7 +114,6 @@ pub fn verdict(head: &Head, ablated: &Ablated) -> Verdict {
         ablated.red.iter().map(|red| format!("{} (no step left out)", told(red, head))).collect();
     for Row { step, outcome } in &ablated.rows {
         failures.extend(match outcome {
-            Outcome::Caught(_) => None,
             Outcome::Missed { seeds, .. } => {
                 let bound = percent(upper_bound(*seeds));
                 let (name, guards) = (step.name, step.guards);
@@ -128,7 +127,7 @@ pub fn verdict(head: &Head, ablated: &Ablated) -> Verdict {
             Outcome::NotHere if head.absent == Absent::Missed => {
                 Some(format!("{} is passed in no scenario", step.name))
             }
-            Outcome::NotHere => None,
+            Outcome::Caught(_) | Outcome::NotHere => None,
         });
     }
     if !failures.is_empty() {
@@ -278,8 +277,10 @@ fn conclusion(head: &Head, ablated: &Ablated) -> String {
     });
     let number = caught.clone().count();
     if let Some((row, finds)) = caught.clone().next() {
-        let edits: String =
-            head.edits.iter().map(|edit| format!(" --set '{}={}'", edit.0, edit.1)).collect();
+        let mut edits = String::new();
+        for (path, value) in &head.edits {
+            _ = write!(edits, " --set '{path}={value}'");
+        }
         let (path, seed, step) = (&head.places[finds.place], finds.seeds[0], row.step.name);
         _ = writeln!(
             text,
