@@ -25,6 +25,7 @@ use crate::{
     },
     engine::{
         faults::{CutAt, DiskFate},
+        network::Lost,
         runner::Catalog,
         script::{Carried, Decision, MessageName, Travel},
         trace::{Entry, Kind, Recording},
@@ -39,6 +40,9 @@ use crate::{
         write::{expected, line},
     },
 };
+
+/// A message with more letters than this is told by its label.
+const TEXT_MAX: usize = 40;
 
 /// One decision that is taken otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +197,9 @@ impl Origin<'_> {
         let catalog = &self.run.catalog;
         let entry = self.entry(message.sent)?;
         let shown = match message.name.carried {
+            Carried::Message(label) if entry.text.chars().count() > TEXT_MAX => {
+                format!("{}(…)", catalog.messages.names()[usize::from(label)])
+            }
             Carried::Message(_) => entry.text.clone(),
             Carried::Request => format!("the request o{}", message.name.topic.0),
             Carried::Reply => format!("the answer to o{}", message.name.topic.0),
@@ -261,10 +268,12 @@ impl Origin<'_> {
                     continue;
                 }
             };
-            let Some((same, Some(crash))) = self.parts(&branch) else { continue };
-            let struck = crash.kind == Kind::Crash && crash.who == node.into();
-            if struck && (same == shared || nth == last) {
-                let before = EventId(crash.event.0 - 1).max(after);
+            let Some((same, Some(first))) = self.parts(&branch) else { continue };
+            if !dies_from(&branch.run, first.event, node) {
+                continue;
+            }
+            let before = if self.only_losses(shared, same) { after } else { self.latest(same) };
+            if before == after || nth == last {
                 branch.says = format!("{name} crashes right after {before}");
                 return Ok(branch);
             }
@@ -301,10 +310,26 @@ impl Origin<'_> {
         }
     }
 
+    /// The entries that hashes cover.
+    fn hashed(&self) -> impl Iterator<Item = &Entry> {
+        self.run.entries.iter().filter(|entry| entry.kind != Kind::Step)
+    }
+
     /// How many entries that hashes cover there are up to an event.
     fn hashed_until(&self, event: EventId) -> usize {
-        let until = self.run.entries.iter().take_while(|entry| entry.event <= event);
-        until.filter(|entry| entry.kind != Kind::Step).count()
+        self.hashed().take_while(|entry| entry.event <= event).count()
+    }
+
+    /// Whether nothing but the loss of a message that was just sent lies between two counts.
+    fn only_losses(&self, shared: usize, same: usize) -> bool {
+        let between = self.hashed().skip(shared).take(same.saturating_sub(shared));
+        shared <= same && between.into_iter().all(|entry| matches!(entry.kind, Kind::Lose(_)))
+    }
+
+    /// The latest of so many entries, with the marks of steps that follow it.
+    fn latest(&self, count: usize) -> EventId {
+        let next = self.hashed().nth(count).map(|entry| entry.event.0 - 1);
+        EventId(next.unwrap_or(self.run.entries.len() as u32))
     }
 
     /// Where a branch parts from its origin: after how many entries, and with which of its own.
@@ -354,6 +379,15 @@ impl Origin<'_> {
         let id = ids.into_iter().find(|id| !taken(id)).expect("one of all numbers is free");
         with_item(&self.plan.text, "faults", &line(&Fault { id, when, r#do }))
     }
+}
+
+/// Whether a node dies at an event: what waited for it is lost just before.
+fn dies_from(run: &Run, event: EventId, node: NodeId) -> bool {
+    let from = run.entries.iter().skip_while(|entry| entry.event < event);
+    let lost =
+        |entry: &&Entry| matches!(entry.kind, Kind::Lose(Lost::Dead)) && entry.peer == node.into();
+    let death = from.into_iter().find(|entry| !lost(entry));
+    death.is_some_and(|entry| entry.kind == Kind::Crash && entry.who == node.into())
 }
 
 /// Everything that happened, without words.

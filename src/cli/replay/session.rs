@@ -10,8 +10,8 @@
 //! shown behind its prompt, so that a transcript reads like a session. A screen of panels was
 //! rejected here: the HTML report is one, and a line can be pasted into a ticket.
 //!
-//! Limits: a step is one handled event with all that it brings about, so the state of a node in
-//! the middle of a handler is never shown.
+//! Limits: a step is one handled event with all that it brings about. An event in the middle of a
+//! step can be named and branched at, but the states that are shown are those at its end.
 
 use super::{
     super::{Environment, caught::caught, parting},
@@ -23,7 +23,7 @@ use crate::{
         text::diagnostic::suggest,
         time::Time,
     },
-    engine::trace::Entry,
+    engine::trace::{Entry, Kind},
     report::{
         side_by_side::{Rows, table, verdicts},
         standing::{Detail, standing},
@@ -46,6 +46,8 @@ struct Level {
     plan: Plan,
     run: Run,
     stepper: Stepper,
+    /// The event that somebody named, within this step; else it is the latest one.
+    named: Option<EventId>,
     /// How it came about, for whoever reads a saved branch.
     origin: String,
 }
@@ -53,12 +55,25 @@ struct Level {
 impl Level {
     fn new(plan: Plan, run: Run, origin: String) -> Self {
         let stepper = Stepper::new(&plan, run.seed);
-        Self { plan, run, stepper, origin }
+        Self { plan, run, stepper, named: None, origin }
     }
 
-    /// The entry of the current event, or the first one.
-    fn current(&self) -> Option<&Entry> {
-        self.entry(self.stepper.event())
+    /// The current event: the one that was named, or the latest.
+    fn here(&self) -> EventId {
+        self.named.unwrap_or(self.stepper.event())
+    }
+
+    fn go(&mut self, place: usize) {
+        self.stepper.go(place);
+        self.named = None;
+    }
+
+    /// The event whose message is meant where none is named: the current one, or where that is
+    /// about no message the one that the step began with.
+    fn message_here(&self) -> EventId {
+        let here = self.here();
+        let about = self.entry(here).is_some_and(|entry| is_about_a_message(entry.kind));
+        if about { here } else { EventId(self.stepper.before().0 + 1) }
     }
 
     fn entry(&self, event: EventId) -> Option<&Entry> {
@@ -67,8 +82,15 @@ impl Level {
     }
 
     fn now(&self) -> Time {
-        self.current().map_or(Time::ZERO, |entry| entry.at)
+        self.entry(self.here()).map_or(Time::ZERO, |entry| entry.at)
     }
+}
+
+fn is_about_a_message(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Send | Kind::Deliver | Kind::Lose(_) | Kind::Invoke | Kind::Reply | Kind::End
+    )
 }
 
 /// A session with somebody.
@@ -152,12 +174,12 @@ impl<'a> Session<'a> {
     fn prompt(&self) -> String {
         let level = self.level();
         let branches = "branch ".repeat(self.levels.len() - 1);
-        format!("{branches}{} {}> ", level.stepper.event(), level.now().as_seconds_text(3))
+        format!("{branches}{} {}> ", level.here(), level.now().as_seconds_text(3))
     }
 
     fn obey(&mut self, command: Command) -> Result<String, String> {
-        let here = self.level().stepper.event();
-        let about = |event: Option<EventId>| event.unwrap_or(here);
+        let (here, message) = (self.level().here(), self.level().message_here());
+        let about = |event: Option<EventId>| event.unwrap_or(message);
         match command {
             Command::Next(count) => self.step(count),
             Command::Previous(count) => self.step_back(count),
@@ -167,8 +189,8 @@ impl<'a> Session<'a> {
             Command::States => Ok(states(&self.level().run, &self.level().stepper)),
             Command::Node(name) => self.node(&name),
             Command::Flight => Ok(self.flight()),
-            Command::Show(event) => self.show(about(event)),
-            Command::Why(event) => why(&self.level().run, about(event)),
+            Command::Show(event) => self.show(event.unwrap_or(here)),
+            Command::Why(event) => why(&self.level().run, event.unwrap_or(here)),
             Command::Verdicts => Ok(self.verdicts()),
             Command::Drop(event) => self.branch_at(Change::Lose(about(event))),
             Command::Delay(event, by) => self.branch_at(Change::Delay(about(event), by)),
@@ -188,28 +210,30 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self, count: usize) -> Result<String, String> {
-        let stepper = &mut self.level_mut().stepper;
-        let (from, before) = (stepper.place(), stepper.event());
-        stepper.go(from.saturating_add(count));
-        if stepper.place() == from {
+        let level = self.level_mut();
+        let (from, before) = (level.stepper.place(), level.stepper.event());
+        level.go(from.saturating_add(count));
+        if level.stepper.place() == from {
             return Err("the run ends here".to_owned());
         }
         Ok(self.passed(before))
     }
 
     fn step_back(&mut self, count: usize) -> Result<String, String> {
-        let stepper = &mut self.level_mut().stepper;
-        if stepper.place() == 0 {
+        let level = self.level_mut();
+        let place = level.stepper.place();
+        if place == 0 {
             return Err("the run begins here".to_owned());
         }
-        stepper.go(stepper.place().saturating_sub(count));
-        let before = stepper.before();
+        level.go(place.saturating_sub(count));
+        let before = level.stepper.before();
         Ok(self.passed(before))
     }
 
     /// The events since another one, the latest of them if there are many.
     fn passed(&self, before: EventId) -> String {
         let level = self.level();
+        let mark = |entry: &Entry| if level.named == Some(entry.event) { '▸' } else { ' ' };
         let until = level.stepper.event();
         let passed: Vec<&Entry> = level
             .run
@@ -223,7 +247,8 @@ impl<'a> Session<'a> {
             lines += &format!("  … {left_out} events\n");
         }
         let words = Words::of(&level.run);
-        lines + &passed[left_out..].iter().map(|entry| line(&words, entry, ' ')).collect::<String>()
+        let shown = passed[left_out..].iter().map(|entry| line(&words, entry, mark(entry)));
+        lines + &shown.collect::<String>()
     }
 
     fn to(&mut self, target: Target) -> Result<String, String> {
@@ -242,7 +267,10 @@ impl<'a> Session<'a> {
             Target::Start => 0,
             Target::End => level.stepper.stops() - 1,
         };
-        level.stepper.go(place);
+        level.go(place);
+        if let Target::Event(event) = target {
+            level.named = Some(event);
+        }
         let before = level.stepper.before();
         Ok(self.passed(before))
     }
@@ -250,7 +278,7 @@ impl<'a> Session<'a> {
     fn find(&mut self, text: &str) -> Result<String, String> {
         let level = self.level();
         let words = Words::of(&level.run);
-        let here = level.stepper.event();
+        let here = level.here();
         let mut later = level.run.entries.iter().filter(|entry| entry.event > here);
         let found = later.find(|entry| words.line(entry).contains(text));
         match found.map(|entry| entry.event) {
@@ -262,7 +290,7 @@ impl<'a> Session<'a> {
     fn list(&self, count: usize) -> String {
         let level = self.level();
         let words = Words::of(&level.run);
-        let here = level.stepper.event();
+        let here = level.here();
         let entries = &level.run.entries;
         let place = entries.partition_point(|entry| entry.event <= here);
         let (from, until) = (place.saturating_sub(count + 1), (place + count).min(entries.len()));
