@@ -279,25 +279,16 @@ fn exit_codes_are_those_of_every_command() {
 
 #[test]
 fn a_search_that_gives_up_exits_with_3() {
-    let mut events = Vec::new();
-    for process in 0..12 {
-        events.push((process, "invoke", "push", "1"));
-    }
     let values: Vec<String> = (0..12).map(|value| value.to_string()).collect();
-    for (process, value) in (0..12).zip(&values) {
-        events[process as usize].3 = value;
+    let mut events = vec![(50, "invoke", "write", "[]"), (50, "ok", "write", "[]")];
+    for kind in ["invoke", "ok"] {
+        for (process, value) in (0..12).zip(&values) {
+            events.push((process, kind, "append", value.as_str()));
+        }
     }
-    for process in 20..32 {
-        events.push((process, "invoke", "pop", "null"));
-    }
-    for (process, value) in (0..12).zip(&values) {
-        events.push((process, "ok", "push", value));
-    }
-    for process in 20..32 {
-        events.push((process, "ok", "pop", "3"));
-    }
+    events.extend([(50, "invoke", "read", "null"), (50, "ok", "read", "[0,1,2,3,4,5,6,7,8,9,0]")]);
     let path = file("blown.jsonl", &lines(&events));
-    let told = judge(&path, &["--model", "stack", "--states", "50"]);
+    let told = judge(&path, &["--model", "kv-append", "--states", "50"]);
     assert_eq!(told.code, Some(3), "{}{}", told.stdout, told.stderr);
     assert!(told.stdout.contains("unknown"), "{}", told.stdout);
 }

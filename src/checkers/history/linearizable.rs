@@ -114,15 +114,13 @@ fn tested(calls: &[Call]) -> u64 {
 
 /// Judges the calls on one object; also says how many configurations were met.
 pub(super) fn judge(history: &History, calls: &[Call], rules: &Rules) -> (Said, u64) {
+    // Of calls that cannot matter zones take care themselves, unless a value is then written twice.
+    if let Some(said) = by_zones(calls, rules) {
+        return (said, 0);
+    }
     let calls = relevant(history, calls);
-    if matches!(rules.model, Model::Register | Model::CasRegister) {
-        match zones::judge(&calls, rules.initial_value()) {
-            Zones::Legal => return (Said::Legal, 0),
-            Zones::Illegal(part) => {
-                return (Said::Illegal(part.into_iter().map(|place| calls[place]).collect()), 0);
-            }
-            Zones::NotUnique => {}
-        }
+    if let Some(said) = by_zones(&calls, rules) {
+        return (said, 0);
     }
     if let Some(part) = taken_too_often(&calls, &rules.initial) {
         return (Said::Illegal(part), 0);
@@ -134,6 +132,20 @@ pub(super) fn judge(history: &History, calls: &[Call], rules: &Rules) -> (Said, 
         Found::GaveUp => Said::GaveUp,
     };
     (said, sought.met)
+}
+
+/// What zones say, where they can say anything.
+fn by_zones(calls: &[Call], rules: &Rules) -> Option<Said> {
+    if !matches!(rules.model, Model::Register | Model::CasRegister) {
+        return None;
+    }
+    match zones::judge(calls, rules.initial_value()) {
+        Zones::Legal => Some(Said::Legal),
+        Zones::Illegal(part) => {
+            Some(Said::Illegal(part.into_iter().map(|place| calls[place]).collect()))
+        }
+        Zones::NotUnique => None,
+    }
 }
 
 /// All calls about a value that left a queue or a stack more often than it was put there. A legal

@@ -26,8 +26,10 @@ use super::{
 const ATTEMPT_MAX: u64 = 20_000;
 const ATTEMPTS_MAX: u64 = 200_000;
 
-/// How many answers are tried out for what would have been legal, and how many are told.
+/// How many answers are tried out for what would have been legal, in how many configurations each,
+/// and how many are told. A legal one is mostly found at once.
 const TRIED_MAX: usize = 24;
+const TRY_MAX: u64 = 2_000;
 const TOLD_MAX: usize = 6;
 
 /// The proof that illegal calls on one object are illegal.
@@ -122,7 +124,7 @@ impl Part<'_> {
         for action in self.alternatives(calls, last) {
             let mut changed = calls.to_vec();
             changed[last].action = action;
-            let rules = Rules { states_max: ATTEMPT_MAX, ..self.rules.clone() };
+            let rules = Rules { states_max: TRY_MAX, ..self.rules.clone() };
             if legal.len() < TOLD_MAX && judge(self.history, &changed, &rules).0 == Said::Legal {
                 legal.push(self.history.words(action));
             }

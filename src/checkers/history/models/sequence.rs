@@ -8,8 +8,8 @@
 //! The state is the number of a sequence. Three short cuts keep searches small. Where lists only
 //! grow, the longest read says what every shorter state must be. Where every value is put and taken
 //! once, who takes a value that is at hand loses nothing by taking it at once: whatever would come
-//! between cannot touch it. And in a queue of such values, what is put behind an element that
-//! nobody takes, or that is taken for certain later, can never come out in time.
+//! between cannot touch it. And what gets behind such a value that nobody takes, or that is taken
+//! for certain later, can never come out in time: in a queue the new one, in a stack those below.
 
 use super::{Object, State};
 use crate::checkers::history::{
@@ -160,9 +160,9 @@ impl Takers {
         }
     }
 
-    /// Must what stands behind come out before what stands before it?
-    fn bars(&self, before: Value, behind: Value) -> bool {
-        match (self.of(before), self.of(behind)) {
+    /// Must one value come out before another that is in its way?
+    fn bars(&self, in_the_way: Value, behind: Value) -> bool {
+        match (self.of(in_the_way), self.of(behind)) {
             (Some((invoked, _)), Some((_, ended))) => ended < invoked,
             (None, Some(_)) => !self.unknown,
             (_, None) => false,
@@ -226,13 +226,15 @@ impl Object for SequenceModel<'_> {
         let (Some(takers), Step::Put(value)) = (&self.takers, self.steps[call]) else {
             return false;
         };
-        if !self.is_queue {
-            return false;
-        }
-        let (mut at, mut bars) = (from, takers.comes_too_early(value));
+        let (mut at, mut bars) = (from, self.is_queue && takers.comes_too_early(value));
         for _ in 0..LOOK_BACK {
             let Some((before, rest)) = self.sequences.popped(at) else { break };
-            bars = bars || takers.bars(before, value);
+            bars = bars
+                || if self.is_queue {
+                    takers.bars(before, value)
+                } else {
+                    takers.bars(value, before)
+                };
             at = rest;
         }
         bars
