@@ -95,7 +95,6 @@ impl Law {
     /// A sentence that names the values at fault and, where there is one, the way out.
     pub fn validate(&self) -> Result<(), String> {
         match self {
-            Self::Fixed(_) => Ok(()),
             Self::Uniform(lowest, highest) => ascending("Uniform", *lowest, *highest),
             Self::Exponential { floor, mean } => exceeds(*mean, *floor),
             Self::LogUniform(lowest, _) if lowest.is_zero() => {
@@ -108,7 +107,7 @@ impl Law {
             Self::Pareto { shape, .. } if *shape <= Exponent::ONE => {
                 Err(format!("a Pareto law of shape {shape} has no mean: it lies above 1"))
             }
-            Self::Pareto { .. } => Ok(()),
+            Self::Fixed(_) | Self::Pareto { .. } => Ok(()),
             Self::Quantiles(points) => complete(points),
             Self::Mixture(parts) => whole(parts),
         }

@@ -382,9 +382,10 @@ impl Quorum {
         }
         asking.states.push((from, versions));
         let enough = asking.states.len() as u32 >= ctx.config().r();
-        let goes_on = match asking.answered {
-            true => asking.heard() == asking.asked,
-            false => enough || !ctx.step(Step::WaitForReadQuorum),
+        let goes_on = if asking.answered {
+            asking.heard() == asking.asked
+        } else {
+            enough || !ctx.step(Step::WaitForReadQuorum)
         };
         if goes_on && let Some(asking) = self.asking.remove(&op) {
             self.conclude(op, asking, ctx);

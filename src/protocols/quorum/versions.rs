@@ -172,7 +172,9 @@ mod tests {
 
     fn merged(parts: &[&Versions], siblings: Siblings) -> Versions {
         let mut all = Versions::default();
-        parts.iter().for_each(|part| all.merge(part, siblings));
+        for part in parts {
+            all.merge(part, siblings);
+        }
         all
     }
 
