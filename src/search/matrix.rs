@@ -22,6 +22,8 @@
 //! anyone's patience.
 //!
 //! Limits: one fault at a time, or sampled pairs; latencies do not vary.
+//!
+//! This file is long because the matrix, its verdicts and what is told of a cell are one story.
 
 use crate::{
     base::{
