@@ -255,9 +255,11 @@ fn explore_file(
     }
     let code = shown.verdict().code();
     match (&arguments.output, explored.report.violations.first()) {
-        (Some(output), Some(found)) => {
-            code.or_graver(write(environment, output, export(environment.registry, plan, &model, found)))
-        }
+        (Some(output), Some(found)) => code.or_graver(write(
+            environment,
+            output,
+            export(environment.registry, plan, &model, found),
+        )),
         _ => code,
     }
 }
@@ -279,7 +281,8 @@ fn write(
     if let Err(error) = std::fs::write(output, draft.text()) {
         return environment.usage(&format!("failed to write {name}: {error}"));
     }
-    environment.complain(&format!("written to {name}; see it with: splitbrain run {name} --trace\n"));
+    environment
+        .complain(&format!("written to {name}; see it with: splitbrain run {name} --trace\n"));
     Code::AsExpected
 }
 

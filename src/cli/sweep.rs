@@ -8,6 +8,7 @@
 //! Everything that may depend on the machine is here: threads, the wall clock, signals, files. What
 //! is printed does not, whatever `-j` says, unless the sweep was stopped by a clock or a user.
 
+mod artifacts;
 mod memory;
 pub(super) mod vary;
 
@@ -79,6 +80,14 @@ pub(super) struct Arguments {
     /// Only a part of the seeds, such as `slice:1/4`; `merge` puts parts together.
     #[arg(long, value_name = "slice:M/N")]
     partition: Option<Slice>,
+
+    /// Shrink the smallest seed of every distinct failure that nobody expects.
+    #[arg(long, conflicts_with_all = ["partition", "dry_run"])]
+    shrink: bool,
+
+    /// Keep a folder per distinct failure there: the shrunk scenario, its run and a picture.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["partition", "dry_run"])]
+    artifacts: Option<PathBuf>,
 
     /// Say what would be run, and run nothing.
     #[arg(long)]
@@ -217,6 +226,11 @@ impl Session<'_> {
                 memory.learn(&case.head, &swept.failed);
             }
             code = code.or_graver(exit_code(&case.head, &swept));
+            if self.arguments.shrink || self.arguments.artifacts.is_some() {
+                let kept = self.shrink_all(case, &swept);
+                code = kept
+                    .map_or_else(|error| code.or_graver(self.environment.usage(&error)), |()| code);
+            }
             if swept.ending == Ending::Interrupted {
                 break;
             }

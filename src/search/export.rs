@@ -331,7 +331,8 @@ impl<'a> Exporter<'a> {
             _ => return,
         };
         let (nth, peer, topic) = (before as u32 + 1, None, None);
-        fault.when = When::Inside { event: Event::Boot, effects, nth, node: Some(name), peer, topic };
+        fault.when =
+            When::Inside { event: Event::Boot, effects, nth, node: Some(name), peer, topic };
         if let Do::Crash { node, .. } = &mut fault.r#do {
             *node = Who::Actor;
         }

@@ -1,0 +1,92 @@
+//! What a sweep leaves behind: for each distinct failure a shrunk scenario, its screen, a picture.
+//!
+//! ```text
+//!   fingerprint ──smallest seed──▶ shrink ──▶ DIR/scenario/property-shape/{scenario.ron, run.txt, space_time.svg}
+//! ```
+//!
+//! One folder per failure and not per seed: a thousand seeds with one bug are one thing to look
+//! at. Failures that the scenario expects are left out, since nobody has to look at them. A failure
+//! that cannot be shrunk says why, and the sweep goes on.
+
+use super::{Case, Session};
+use crate::{
+    base::ids::Seed,
+    cli::shrink::{shrunk, sizes, write},
+    report::{
+        screen::{Colour, Surroundings, screen},
+        space_time::{SpaceTimeOptions, space_time},
+    },
+    search::{fingerprint::Fingerprint, shrink::Shrunk, sweep::Swept, tally::Failure},
+};
+use std::path::PathBuf;
+
+/// Runs spent on one failure at most.
+const RUNS_MAX: u32 = 5_000;
+
+impl Session<'_> {
+    /// Shrinks every distinct failure that nobody expects, and keeps it if a folder is given.
+    pub(super) fn shrink_all(&self, case: &Case, swept: &Swept) -> Result<(), String> {
+        for (fingerprint, failure) in &swept.tally.failures {
+            if case.head.expect.contains(&fingerprint.property) {
+                continue;
+            }
+            let told = self.shrink_one(case, fingerprint, failure)?;
+            if self.environment.format == super::Format::Human {
+                self.environment.print(&told);
+            }
+        }
+        Ok(())
+    }
+
+    fn shrink_one(
+        &self,
+        case: &Case,
+        fingerprint: &Fingerprint,
+        failure: &Failure,
+    ) -> Result<String, String> {
+        let (plan, seed) = (&case.file.plan, Seed(failure.smallest));
+        match shrunk(self.environment, plan, seed, fingerprint, RUNS_MAX) {
+            Err(why) => Ok(format!("\nshrunk    {fingerprint}@{seed}: {why}\n")),
+            Ok(shrunk) => {
+                let after = sizes(shrunk.before, shrunk.draft.size());
+                let mut told = format!("\nshrunk    {fingerprint}@{seed}: {after}\n");
+                for line in shrunk.draft.story.iter().skip(3) {
+                    told += &format!("  {line}\n");
+                }
+                if let Some(folder) = self.keep(case, fingerprint, &shrunk)? {
+                    told += &format!("kept      {}\n", folder.display());
+                }
+                Ok(told)
+            }
+        }
+    }
+
+    /// Writes a shrunk failure into a folder of its own.
+    fn keep(
+        &self,
+        case: &Case,
+        fingerprint: &Fingerprint,
+        shrunk: &Shrunk,
+    ) -> Result<Option<PathBuf>, String> {
+        let Some(home) = &self.arguments.artifacts else { return Ok(None) };
+        let name = fingerprint.to_string().replace(['/', '.'], "-");
+        let folder = home.join(&case.file.plan.name).join(name);
+        let run = &shrunk.seen.run;
+        let surroundings = Surroundings {
+            expected: None,
+            reproduce: format!("splitbrain run {}", folder.join("scenario.ron").display()),
+            reports: Vec::new(),
+        };
+        let files = [
+            ("scenario.ron", shrunk.draft.text()),
+            ("run.txt", screen(run, &surroundings, Colour::Never)),
+            ("space_time.svg", space_time(run, SpaceTimeOptions::default())),
+        ];
+        for (file, text) in files {
+            let path = folder.join(file);
+            write(&path, &text)
+                .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+        }
+        Ok(Some(folder))
+    }
+}
