@@ -4,6 +4,8 @@
 //!   scenario text ──▶ WorldModel ──breadth first──▶ counts · coverage · stories
 //! ```
 
+#[path = "explore/command.rs"]
+mod command;
 #[path = "explore/differential.rs"]
 mod differential;
 #[path = "explore/known_answers.rs"]

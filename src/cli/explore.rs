@@ -20,7 +20,11 @@ use crate::{
         models::{self, Choice, Crashes},
         world::{Budgets, Checks, Network, Refused, WorldModel, WorldOptions},
     },
-    scenario::write::Draft,
+    scenario::{
+        plan::Plan,
+        script::{FateText, MessageLine},
+        write::Draft,
+    },
     search::export::{NotExported, export},
 };
 use clap::ValueEnum;
@@ -255,11 +259,10 @@ fn explore_file(
     }
     let code = shown.verdict().code();
     match (&arguments.output, explored.report.violations.first()) {
-        (Some(output), Some(found)) => code.or_graver(write(
-            environment,
-            output,
-            export(environment.registry, plan, &model, found),
-        )),
+        (Some(output), Some(found)) => {
+            let exported = export(environment.registry, plan, &model, found);
+            code.or_graver(write(environment, output, plan, exported))
+        }
         _ => code,
     }
 }
@@ -268,6 +271,7 @@ fn explore_file(
 fn write(
     environment: &Environment<'_>,
     output: &std::path::Path,
+    plan: &Plan,
     exported: Result<Draft, NotExported>,
 ) -> Code {
     let draft = match exported {
@@ -283,7 +287,27 @@ fn write(
     }
     environment
         .complain(&format!("written to {name}; see it with: splitbrain run {name} --trace\n"));
+    if let Some(beyond) = beyond(plan, &draft) {
+        environment.complain(&format!("note: {beyond}\n"));
+    }
     Code::AsExpected
+}
+
+/// The longest delay that the scenario's own links would never take.
+fn beyond(plan: &Plan, draft: &Draft) -> Option<String> {
+    let most = plan.setup.link.latency.max();
+    let spans = draft.script.messages.iter().filter_map(|line| match &line.fate {
+        FateText::Lost => None,
+        FateText::Takes(span) => Some((line, *span)),
+        FateText::Copies(spans) => spans.iter().max().map(|span| (line, *span)),
+    });
+    let (line, span) = spans.max_by_key(|(_, span)| *span)?;
+    let MessageLine { label, from, to, .. } = line;
+    (span > most).then(|| {
+        format!(
+            "{label} from {from} to {to} takes {span}; the scenario's links take {most} at most"
+        )
+    })
 }
 
 fn reason(refused: Refused) -> String {

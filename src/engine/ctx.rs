@@ -258,8 +258,8 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     pub fn chance(&mut self, label: &str, topic: impl Into<Topic>, chance: Probability) -> bool {
         let sure = matches!(chance, Probability::NEVER | Probability::ALWAYS);
         match self.branch(if sure { 1 } else { 2 }) {
-            Some(0) => chance.happens(0),
-            Some(_) => false,
+            Some(_) if sure => chance == Probability::ALWAYS,
+            Some(comes_true) => comes_true == 1,
             None => self.drawn(label, topic.into(), |word| u64::from(chance.happens(word))) != 0,
         }
     }

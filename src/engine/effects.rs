@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A handler's live effects and the effects held behind a force come through the same functions,
-//! so a crash can fall before a held one exactly as before a live one. Several forces that wait
+//! so a crash can fall before a held one exactly as before a live one. This file is long because
+//! every effect is told in one place. Several forces that wait
 //! share one flush.
 
 use super::{

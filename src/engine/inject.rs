@@ -11,6 +11,8 @@
 //! crash by time does the same to the node's next handler, at once or after some of its effects,
 //! because effects share one instant and no clock could ever fall between them.
 //!
+//! This file is long because what each fault does is told in one place.
+//!
 //! Everything here is cold: an event that no rule watches pays one load and one test.
 
 use super::{
@@ -285,20 +287,20 @@ impl<P: Protocol> Core<P> {
                 self.cell(node).clock.jump(*by, rule);
                 self.disturb(node, rule);
             }
-            What::Lose => {
-                twist.lost = Some(Lost::Dropped);
-                self.effect_of(rule);
-            }
-            What::Delay(law) => {
-                twist.delay += law.sample(self.draw(rule, "delay"));
-                self.effect_of(rule);
-            }
-            What::Duplicate(copies) => {
-                twist.copies += copies;
-                self.effect_of(rule);
-            }
+            What::Lose | What::Delay(_) | What::Duplicate(_) => self.twist(rule, what, twist),
         }
         After::GoesOn
+    }
+
+    /// What a rule does to the message at hand.
+    fn twist(&mut self, rule: u16, what: &What, twist: &mut Twist) {
+        match what {
+            What::Lose => twist.lost = Some(Lost::Dropped),
+            What::Delay(law) => twist.delay += law.sample(self.draw(rule, "delay")),
+            What::Duplicate(copies) => twist.copies += copies,
+            _ => unreachable!("everything else is done to nodes and links"),
+        }
+        self.effect_of(rule);
     }
 
     fn disturb(&mut self, node: NodeId, rule: u16) {

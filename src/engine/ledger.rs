@@ -28,7 +28,7 @@ impl<P: Protocol> Core<P> {
     #[cold]
     pub(super) fn write_down(&mut self, rule: u16, definition: &Rule, actor: Option<NodeId>) {
         let place = match &definition.when {
-            When::At(_) | When::Times { .. } | When::Poisson { .. } => StruckAt::Instant,
+            When::At(_) | When::Times { .. } | When::Poisson { .. } => StruckAt::Clock,
             When::EachMessage { .. } => StruckAt::Message,
             When::Before(Pattern { watch: Watch::Send, .. }, _)
                 if definition.what.is_about_a_message() =>

@@ -244,8 +244,8 @@ pub struct Strike {
 /// Where in a run a rule struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StruckAt {
-    /// At an instant.
-    Instant,
+    /// By the clock, at an instant.
+    Clock,
     /// At the event that its trigger waits for.
     Trigger,
     /// At a message that is being sent: the decision about it says what came of it.

@@ -253,8 +253,8 @@ fn trace_events(words: &Words<'_>, entry: &Entry) -> Vec<Json> {
         vec![slice, flow]
     };
     match entry.kind {
-        Kind::Send => slice("s", entry.event),
-        Kind::Deliver => slice("f", entry.cause),
+        Kind::Send | Kind::Invoke => slice("s", entry.event),
+        Kind::Deliver if entry.who != entry.peer => slice("f", entry.cause),
         kind if is_local(kind) => vec![json!({
             "ph": "i", "s": "t", "name": what, "pid": pid, "tid": 0, "ts": ts, "args": args,
         })],

@@ -162,7 +162,7 @@ mod tests {
                 what   Bsh
                 where  cc1
          lost   c       X
-                p1        b
+                p1       b
          crash  p1·    ?
 ";
         let wanted: Vec<&str> = wanted.lines().skip(1).map(|line| &line[7..]).collect();

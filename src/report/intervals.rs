@@ -176,9 +176,9 @@ mod tests {
     fn calls_stand_in_their_order_and_words_fit_between() {
         let (history, proof) = proof(INVERTED);
         let wanted = "\
-process 0  ├─ write \"<b>\" ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌▶  from 0s on, or never  (#0)
-process 1    ├─ read -> \"<b>\" ┤                              10ns to 20ns  (#1, #2)
-process 2                        ├─ read -> null ┤          30ns to 40ns  (#3, #4)
+process 0  ├─ write \"<b>\" ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌▶   from 0s on, or never  (#0)
+process 1    ├─ read -> \"<b>\" ─┤                       10ns to 20ns  (#1, #2)
+process 2                        ├─ read -> null ─┤    30ns to 40ns  (#3, #4)
 ";
         assert_eq!(text(&history, &proof), wanted, "{}", text(&history, &proof));
     }

@@ -9,6 +9,8 @@
 //! through the same checks, and an error points into the edited text and names the flag. Mistakes
 //! are collected over the whole file; nothing is half-applied, since a plan comes only of a file
 //! without any.
+//!
+//! This file is long because every field of a scenario passes through it once.
 
 use super::{
     model::{Budget, Scenario},

@@ -10,6 +10,8 @@
 //! collected and never stop at the first. Positions come from the tree of spans: a name is found
 //! again as the string inside its rule, which is exact as long as a rule does not write one name in
 //! two places with two meanings.
+//!
+//! This file is long because every kind of fault is resolved in one place.
 
 use super::model::{self, Do, Event, Fault, Group, SpanText, When, Who};
 use crate::{
@@ -135,15 +137,20 @@ impl Resolver<'_> {
             When::Inside { event, effects, nth, node: at, peer, topic } => {
                 self.nth(*nth, node);
                 let pattern = self.pattern(event, at.as_ref(), peer.as_ref(), *topic, node);
-                if matches!(pattern.watch, Watch::Step | Watch::Send | Watch::Force) {
-                    let message = "only a delivery, a request, a timer and a boot have a handler";
-                    let help = "use `Before` or `After` with a step, a send or a force";
-                    let span = self.field(node, "event");
-                    let diagnostic = Diagnostic::error(Code::NeverFires, span, message).help(help);
-                    self.found.push(diagnostic.label("no handler"));
-                }
+                self.has_handler(&pattern, node);
                 Engine::Inside(pattern, *nth, *effects)
             }
+        }
+    }
+
+    /// Only what has a handler can be cut inside of it.
+    fn has_handler(&mut self, pattern: &Pattern, node: &Node) {
+        if matches!(pattern.watch, Watch::Step | Watch::Send | Watch::Force) {
+            let message = "only a delivery, a request, a timer and a boot have a handler";
+            let help = "use `Before` or `After` with a step, a send or a force";
+            let span = self.field(node, "event");
+            let diagnostic = Diagnostic::error(Code::NeverFires, span, message).help(help);
+            self.found.push(diagnostic.label("no handler"));
         }
     }
 

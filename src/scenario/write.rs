@@ -16,10 +16,13 @@ use super::{
     model::{Expect, Fault, Order},
     script::{ChoiceLine, ClockLine, MessageLine, ScriptText, SpanLine},
 };
-use crate::{base::time::Duration, engine::script::Otherwise, workload::requests::Asked};
+use crate::{base::time::Duration, engine::script::Otherwise};
 use ron::{extensions::Extensions, ser::PrettyConfig};
 use serde::Serialize;
 use std::fmt::Write;
+
+/// What a client asks, as a script writes it.
+pub use crate::workload::requests::Asked;
 
 /// A scenario without randomness, to be written.
 #[derive(Clone, Debug)]

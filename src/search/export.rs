@@ -46,9 +46,8 @@ use crate::{
         registry::Registry,
         run::Run,
         script::{ChoiceLine, FateText, MessageLine, REPLY, REQUEST, ScriptText, SpanLine},
-        write::Draft,
+        write::{Asked, Draft},
     },
-    workload::requests::Asked,
 };
 
 /// How far apart acts are that nothing else places.
@@ -153,7 +152,7 @@ impl<'a> Exporter<'a> {
 
     fn act(&mut self, act: &Act) -> Result<bool, NotExported> {
         let Happens::Timer(node, text) = &act.what else {
-            self.now = self.now + STEP;
+            self.now += STEP;
             let happened = self.place(act)?;
             self.settle(act)?;
             return Ok(happened);
@@ -289,14 +288,14 @@ impl<'a> Exporter<'a> {
     /// Lets the disk of a node be done now.
     fn force(&mut self, node: NodeId) -> Result<bool, NotExported> {
         let (_, run) = self.played(Duration::ZERO)?;
-        let spans = run.decisions.iter().filter_map(|decision| match decision {
+        let mut spans = run.decisions.iter().filter_map(|decision| match decision {
             Decision::Span(name, _) if name.node == node => match name.awaited {
                 Awaited::Force(label) => Some((*name, label)),
                 Awaited::Timer(_) => None,
             },
             _ => None,
         });
-        let Some((name, label)) = spans.last() else { return Ok(false) };
+        let Some((name, label)) = spans.next_back() else { return Ok(false) };
         let end = Endpoint::from(node);
         let at_node = || run.entries.iter().filter(|entry| entry.who == end);
         let latest = |kind: Kind| at_node().rev().find(|entry| entry.kind == kind);
@@ -361,11 +360,11 @@ impl<'a> Exporter<'a> {
     fn settle(&mut self, act: &Act) -> Result<(), NotExported> {
         for &is in &act.choices {
             let (_, run) = self.played(Duration::ZERO)?;
-            let choices = run.decisions.iter().filter_map(|decision| match decision {
+            let mut choices = run.decisions.iter().filter_map(|decision| match decision {
                 Decision::Choice(name, label, _) => Some((*name, label.clone())),
                 _ => None,
             });
-            let Some((name, label)) = choices.skip(self.choices_made).next() else { continue };
+            let Some((name, label)) = choices.nth(self.choices_made) else { continue };
             self.choices_made += 1;
             let node = run.catalog.node(name.node).to_owned();
             let (topic, nth) = (name.topic.0, name.nth);

@@ -11,6 +11,8 @@
 //! does with any seed is what the run did. Copying the random laws and fixing a seed was rejected:
 //! no part of such a file could be taken away without moving the others.
 //!
+//! This file is long because everything that a run decides is put into names in one place.
+//!
 //! Limits: the laws of handlers that take time stay as they are, and shuffled ties become insertion
 //! order; where that matters the frozen run differs, and whoever freezes finds out by running it.
 
@@ -36,9 +38,8 @@ use crate::{
         script::{
             ChoiceLine, ClockLine, FateText, MessageLine, REPLY, REQUEST, ScriptText, SpanLine,
         },
-        write::Draft,
+        write::{Asked, Draft},
     },
-    workload::requests::Asked,
 };
 use std::collections::BTreeMap;
 
@@ -254,7 +255,7 @@ impl Freezer<'_> {
     fn when(&self, strike: &Strike) -> Option<When> {
         match strike.place {
             StruckAt::Message => None, // The decision about the message says what came of it.
-            StruckAt::Instant => Some(When::At(strike.at)),
+            StruckAt::Clock => Some(When::At(strike.at)),
             StruckAt::Trigger => Some(self.trigger(strike.rule)),
             StruckAt::Force { asked } => {
                 let entry = self.entry(asked)?;
