@@ -29,5 +29,6 @@ pub mod explore;
 pub mod search;
 
 pub mod report;
+pub mod study;
 
 pub mod cli;

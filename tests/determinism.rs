@@ -34,7 +34,7 @@ fn scenarios() -> Vec<(String, Plan)> {
 fn gather(folder: &Path, plans: &mut Vec<(String, Plan)>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("studies") {
             gather(&path, plans);
         } else if path.extension().is_some_and(|extension| extension == "ron") {
             let name = path.with_extension("");

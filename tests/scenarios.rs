@@ -28,7 +28,7 @@ fn files() -> Vec<PathBuf> {
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of scenarios") {
         let path = entry.expect("it can be listed").path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("studies") {
             gather(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "ron") {
             files.push(path);

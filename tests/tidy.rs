@@ -37,7 +37,7 @@ const WITHOUT_SCENARIOS: [(&str, &str); 1] = [("relay", "a toy that proves the s
 const SHARED_PARTS: [&str; 3] = ["evidence", "knowledge", "litmus"];
 
 /// Folders of scenarios that are not about one pattern.
-const ACROSS_PATTERNS: [&str; 3] = ["course", "regressions", "incidents"];
+const ACROSS_PATTERNS: [&str; 4] = ["course", "regressions", "incidents", "studies"];
 
 #[test]
 fn every_file_begins_with_a_header() {

@@ -17,6 +17,7 @@ use crate::{
         plan::Plan,
     },
     search::recording::RecordedRun,
+    study::file::is_study,
 };
 use anstream::AutoStream;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ pub(super) struct Loaded {
     pub(super) plan: Plan,
 }
 
-/// The scenario files behind paths: files as they are, folders with all `*.ron` below, sorted.
+/// The scenario files behind paths: files as they are, folders with all `*.ron` below, sorted, but
+/// for studies.
 pub(super) fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in paths {
@@ -48,7 +50,9 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             gather(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "ron") {
+        } else if path.extension().is_some_and(|extension| extension == "ron")
+            && !is_study(&std::fs::read_to_string(&path).unwrap_or_default())
+        {
             files.push(path);
         }
     }
@@ -138,6 +142,16 @@ impl Environment<'_> {
             self.print(&format!("{}\n", serde_json::Value::from(mistakes)));
         }
         loaded.map(|plan| Loaded { path: PathBuf::from(&recorded.scenario), plan })
+    }
+
+    /// Shows the mistakes of one file.
+    pub(super) fn refuse(&self, name: &str, error: &LoadError) -> Code {
+        let mut kept = Vec::new();
+        self.show_mistakes(name, error, &mut kept);
+        if self.format == Format::Json {
+            self.print(&format!("{}\n", serde_json::Value::from(kept)));
+        }
+        Code::Usage
     }
 
     pub(super) fn usage(&self, message: &str) -> Code {

@@ -2,13 +2,20 @@
 //!
 //! ```text
 //!   scenarios ◀─ files      protocols · workloads · checks ◀─ registry      mistakes ◀─ codes
+//!   metrics · closed-forms ◀─ tables of studies
 //! ```
 //!
 //! Everything comes from the registry and from the files, so a list cannot be out of date; a page
 //! of documentation kept by hand was rejected for that reason.
 
 use super::{Environment, Format, exit::Code, files::scenario_files};
-use crate::base::text::{diagnostic::Code as MistakeCode, source::Tree};
+use crate::{
+    base::text::{diagnostic::Code as MistakeCode, source::Tree},
+    study::{
+        closed_forms::{self, ClosedForm},
+        metrics,
+    },
+};
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -38,6 +45,10 @@ enum What {
     Checks,
     /// Codes of mistakes.
     Mistakes,
+    /// What a study can measure.
+    Metrics,
+    /// Formulas a study can compare with.
+    ClosedForms,
 }
 
 pub(super) fn list(environment: &Environment<'_>, arguments: &Arguments) -> Code {
@@ -55,6 +66,14 @@ pub(super) fn list(environment: &Environment<'_>, arguments: &Arguments) -> Code
             workloads.map(|w| (w.name.to_owned(), w.summary.to_owned())).collect()
         }
         What::Checks => checks(environment),
+        What::Metrics => {
+            let all = metrics::ALL.iter();
+            all.map(|metric| (metric.name.to_owned(), metric.summary.to_owned())).collect()
+        }
+        What::ClosedForms => {
+            let about = |form: &ClosedForm| format!("{} ({})", form.formula, form.source);
+            closed_forms::ALL.iter().map(|form| (form.name.to_owned(), about(form))).collect()
+        }
         What::Mistakes => {
             let codes = MistakeCode::ALL.iter();
             codes.map(|code| (code.as_str().to_owned(), code.title().to_owned())).collect()

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, and the only place for arguments, files, threads.
 //!
 //! ```text
-//!   main_with(registry) ── run · sweep · explore · shrink · why · replay · check · … ──▶ exit code
+//!   main_with(registry) ── run · sweep · study · explore · shrink · why · replay · check · … ──▶ exit code
 //!   stdout: results        stderr: progress and diagnostics
 //! ```
 //!
@@ -27,6 +27,7 @@ mod parting;
 mod replay;
 mod run;
 mod shrink;
+mod study;
 mod sweep;
 mod threads;
 mod why;
@@ -73,6 +74,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Run many seeds of each scenario and say what fails, how often and in which seed.
     Sweep(Box<sweep::Arguments>),
+    /// Measure a grid of settings over many seeds, and draw it beside closed forms.
+    Study(study::Arguments),
     /// Put the parts of a sweep together that were run apart.
     Merge(merge::Arguments),
     /// Leave each load-bearing step out, and see what falls, how soon and how often.
@@ -125,6 +128,7 @@ pub fn main_with(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::run(&environment, &arguments),
         Command::Explore(arguments) => explore::explore(&environment, &arguments),
         Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
+        Command::Study(arguments) => study::study(&environment, &arguments),
         Command::Merge(arguments) => merge::merge(&environment, &arguments),
         Command::Ablate(arguments) => ablate::ablate(&environment, &arguments),
         Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),

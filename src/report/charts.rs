@@ -12,9 +12,14 @@
 //!
 //! Limits: labels are ASCII, since the width of others is not known without a font.
 
+// One number against another, with intervals and formulas.
+pub mod curves;
+
 mod frame;
 mod gantt;
 mod heat;
+
+pub use frame::cell;
 
 use super::{
     heat_map::HeatMap,
@@ -26,7 +31,7 @@ use crate::{
     engine::operations::{Ending, HistoryEntry},
     scenario::run::Run,
 };
-use frame::{CAREFUL, DANGER, Frame, INK, QUIET, Scale, cell, seconds};
+use frame::{CAREFUL, DANGER, Frame, INK, QUIET, Scale, seconds};
 use plotters::{
     element::{Circle, Cross, Text, TriangleMarker},
     prelude::*,

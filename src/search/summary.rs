@@ -40,8 +40,13 @@ pub fn screen(head: &Head, swept: &Swept) -> String {
 
 /// The command that runs a seed of a sweep.
 pub fn reproduce(head: &Head, seed: u64) -> String {
-    let mut command = format!("splitbrain run {} --seed {seed}", quoted(&head.scenario));
-    for (path, value) in head.sets.iter().chain(&head.variation) {
+    command(&head.scenario, seed, &[&head.sets[..], &head.variation].concat())
+}
+
+/// The command that runs a seed of a scenario with some parts replaced.
+pub fn command(scenario: &str, seed: u64, sets: &[(String, String)]) -> String {
+    let mut command = format!("splitbrain run {} --seed {seed}", quoted(scenario));
+    for (path, value) in sets {
         _ = write!(command, " --set {}", quoted(&format!("{path}={value}")));
     }
     command

@@ -141,7 +141,8 @@ impl Scale {
 /// The least value of a logarithmic axis.
 const LEAST: f64 = 1e-6;
 
-fn short(value: f64) -> String {
+/// A number without needless zeros.
+pub(super) fn short(value: f64) -> String {
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -209,7 +210,7 @@ pub(super) fn ascii(text: &str) -> String {
 }
 
 /// A cell of comma-separated values: quoted where needed, and never a formula.
-pub(super) fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut text = inert(text);
     if text.starts_with(['=', '+', '-', '@']) {
         text.insert(0, '\'');

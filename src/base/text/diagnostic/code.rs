@@ -101,6 +101,15 @@ codes! {
     UnknownRole "SB0209" "A role that does not exist."
         "The protocol has no role of this name. Roles are words such as `coordinator` or \
          `participant` that stand for all nodes playing them."
+    UnknownMetric "SB0210" "A metric that does not exist."
+        "A study measures by the metrics of a fixed list, and this is none of them. `list metrics` \
+         prints them with a line about each."
+    UnknownClosedForm "SB0211" "A closed form that does not exist."
+        "A study compares with formulas of a fixed list, each with its source, and this is none of \
+         them. `list closed-forms` prints them."
+    UnknownAxis "SB0212" "An axis, point or measure that the study does not have."
+        "A chart shows what the study itself lists: an axis of `variants` or `vary` by its name, a \
+         point of an axis by its label, a measure by its name."
     DuplicateRule "SB0301" "Two faults with the same id."
         "The id of a fault keys its random draws and names it in reports, so it must be unique in \
          the file. Rename one of the two."
