@@ -22,6 +22,7 @@ use splitbrain::{
 
 const SWARM: &str = include_str!("../scenarios/two_phase_commit/swarm.ron");
 
+#[expect(clippy::unnecessary_wraps, reason = "what catches panics may say so")]
 fn catch(work: &mut dyn FnMut()) -> Result<(), String> {
     work();
     Ok(())

@@ -159,9 +159,10 @@ fn a_study_that_lost_some_cells_and_half_a_line_is_completed_to_the_same_bytes()
         fs::write(out.join("cells.jsonl"), &cells[..length]).unwrap();
         assert_eq!(told(&study, &out, &["-j", "2"]), whole, "{length} bytes of the kept cells");
         let again = fs::read_to_string(out.join("cells.jsonl")).unwrap();
-        let kept = cells[..length].matches('\n').count();
-        let torn = usize::from(length > 0 && !cells[..length].ends_with('\n'));
-        assert_eq!(again.lines().count(), 6 + torn, "only what was missing is measured: {kept}");
+        let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        let torn = again.lines().filter(|line| !whole(line)).count();
+        assert_eq!(again.lines().filter(whole).count(), 6, "only what was missing is measured");
+        assert!(torn <= 1, "{again}");
     }
 }
 
@@ -378,7 +379,7 @@ fn a_mistake_is_shown_on_its_token_and_nothing_is_run() {
         ("y: \"ok\"", "y: \"okay\"", "\"okay\"", "ok"),
         ("(\"loss\", \"5%\")", "(\"loss\", \"6%\")", "[(\"loss\", \"6%\")]", "5%"),
         ("\"20%\"]", "\"120%\"]", "\"120%\"", "it is put at `network.loss`"),
-        ("\"20%\"]", "\"5%\"]", "\"5%\"],\n    seeds: 70", "listed twice"),
+        ("\"20%\"]", "\"5%\"]", "\"5%\"])", "listed twice"),
         ("presume\", Commit", "presume\", Comit", "Comit", "did you mean `Commit`?"),
         ("\"network.loss\"", "\"network[0]\"", "\"0%\"", "there is no `[0]` in `network`"),
         ("loss: \"1%\"),\n        work", "loss: 1%),\n        work", "1%", "write \"1%\""),

@@ -215,9 +215,12 @@ fn read_recording(path: &Path) -> Option<Result<RecordedRun, String>> {
         Err(error) => return Some(Err(format!("failed to read it: {error}"))),
     };
     let read = RecordedRun::read(&text);
-    Some(read.map_err(|error| match text.contains(SCHEMA) {
-        true => format!("a damaged recorded run: {error}"),
-        false => "neither a scenario (*.ron) nor a run that `run --record` wrote".to_owned(),
+    Some(read.map_err(|error| {
+        if text.contains(SCHEMA) {
+            format!("a damaged recorded run: {error}")
+        } else {
+            "neither a scenario (*.ron) nor a run that `run --record` wrote".to_owned()
+        }
     }))
 }
 

@@ -578,11 +578,10 @@ impl<P: Protocol> Core<P> {
 
     /// What is pending, with its time and its cause, in no order. For looking.
     pub(super) fn pending_by_time(&self) -> impl Iterator<Item = (Time, EventId, &EventOf<P>)> {
-        let living = self.queue.iter().filter_map(|(at, tag)| {
+        self.queue.iter().filter_map(|(at, tag)| {
             let slot = &self.slab[tag.slot() as usize];
             (slot.tag == tag).then_some((at, slot.cause, &slot.event))
-        });
-        living
+        })
     }
 
     /// When a pending event is due. For looking.

@@ -132,7 +132,9 @@ impl<P: Protocol> Core<P> {
             }
             Travel::Takes(spans) => {
                 let (last, copies) = spans.split_last().expect("what travels arrives once or more");
-                copies.iter().for_each(|&span| self.fly_copy(&envelope, sent, span));
+                for &span in copies {
+                    self.fly_copy(&envelope, sent, span);
+                }
                 let at = self.arrival(ends, *last);
                 self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
             }

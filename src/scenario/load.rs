@@ -335,7 +335,7 @@ impl Loader<'_> {
         let place = self.root.field(text, "script").unwrap_or(self.root);
         let script = resolver.script(&scenario.script, place);
         self.found.append(&mut resolver.found);
-        Resolved { rules, ablated, service, links, by_label, targets, script }
+        Resolved { rules, ablated, service, links, targets, script, by_label }
     }
 
     /// The laws of links, of links to clients, and of forces; each is looked at before any is

@@ -384,9 +384,11 @@ impl Freezer<'_> {
 
 /// A trigger at one node hits that node as its actor.
 pub(super) fn name_actor(done: &mut Do, when: &When) {
-    let at = match when {
-        When::Before { node, .. } | When::After { node, .. } | When::Inside { node, .. } => node,
-        _ => return,
+    let (When::Before { node: at, .. }
+    | When::After { node: at, .. }
+    | When::Inside { node: at, .. }) = when
+    else {
+        return;
     };
     let (Do::Crash { node: who, .. }
     | Do::Pause { node: who, .. }
@@ -411,14 +413,14 @@ pub(super) fn name_actor(done: &mut Do, when: &When) {
 
 /// The node that a fault hits, if it hits one.
 pub(super) fn victim(fault: &Fault) -> Option<String> {
-    let node = match &fault.r#do {
-        Do::Crash { node, .. }
-        | Do::Pause { node, .. }
-        | Do::Slow { node, .. }
-        | Do::StallDisk { node, .. }
-        | Do::FailForce { node, .. }
-        | Do::JumpClock { node, .. } => node,
-        _ => return None,
+    let (Do::Crash { node, .. }
+    | Do::Pause { node, .. }
+    | Do::Slow { node, .. }
+    | Do::StallDisk { node, .. }
+    | Do::FailForce { node, .. }
+    | Do::JumpClock { node, .. }) = &fault.r#do
+    else {
+        return None;
     };
     match (node, &fault.when) {
         (Who::Node(name), _) => Some(name.clone()),

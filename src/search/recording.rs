@@ -208,7 +208,9 @@ impl RecordedRun {
         if self.event.len() < self.events as usize {
             happenings.truncate(self.event.len());
         }
-        happenings.iter_mut().for_each(|one| one.word &= u64::from(u32::MAX));
+        for one in &mut happenings {
+            one.word &= u64::from(u32::MAX);
+        }
         happenings
     }
 

@@ -226,6 +226,8 @@ impl Shrinker<'_> {
     }
 
     fn finish(mut self, before: Size) -> Shrunk {
+        // Long enough for what is repaired to come to rest: the file shall hold then.
+        self.attempt(|draft| draft.run_for += draft.patience);
         self.best.expect = freeze::violations(&self.recorded(&self.best).run);
         let seen = self.recorded(&self.best);
         assert!(seen.fails_so(self.wanted), "the fingerprint was kept all the way");

@@ -213,8 +213,8 @@ mod tests {
         let estimate = Statistic::Mean.estimate(&samples);
         assert_eq!((estimate.value, estimate.trials), (Some(3.0), 5));
         let interval = estimate.interval.expect("five seeds");
-        close(interval.low, 3.0 - 2.7764 * 0.707_106_8);
-        close(interval.high, 3.0 + 2.7764 * 0.707_106_8);
+        close(interval.low, 3.0 - 2.7764 * std::f64::consts::FRAC_1_SQRT_2);
+        close(interval.high, 3.0 + 2.7764 * std::f64::consts::FRAC_1_SQRT_2);
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Changed {
         help.retain(|line| !line.starts_with("this part comes from"));
         help.push(format!("it is put at `{path}` of the scenario"));
         let secondary = Vec::new();
-        Some(Diagnostic { span, help, secondary, ..mistake })
+        Some(Diagnostic { span, secondary, help, ..mistake })
     }
 }
 

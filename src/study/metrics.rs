@@ -81,11 +81,14 @@ impl Unit {
     }
 }
 
+/// Looks at one run.
+type Look = dyn Fn(&Observed<'_>, &mut Vec<u64>) -> Pair + Send + Sync;
+
 /// A metric with its options, for one scenario.
 pub struct Metric {
     /// What becomes of what it shows.
     pub statistic: Statistic,
-    look: Box<dyn Fn(&Observed<'_>, &mut Vec<u64>) -> Pair + Send + Sync>,
+    look: Box<Look>,
 }
 
 impl Metric {
@@ -314,18 +317,13 @@ fn places(
     known: &[&str],
 ) -> Result<Vec<usize>, Vec<Diagnostic>> {
     let Some(wanted) = wanted else { return Ok((0..known.len()).collect()) };
-    match known.iter().position(|name| name == wanted) {
-        Some(place) => Ok(vec![place]),
-        None => {
-            let (word, list) = (wanted.as_str(), format!("{what}s"));
-            let diagnostic = Diagnostic::error(
-                code,
-                super::file::option_span(text, named, field),
-                format!("there is no {what} `{word}`"),
-            );
-            Err(vec![diagnostic.suggest(word, &list, known.iter().copied())])
-        }
+    if let Some(place) = known.iter().position(|name| name == wanted) {
+        return Ok(vec![place]);
     }
+    let (word, list) = (wanted.as_str(), format!("{what}s"));
+    let span = super::file::option_span(text, named, field);
+    let diagnostic = Diagnostic::error(code, span, format!("there is no {what} `{word}`"));
+    Err(vec![diagnostic.suggest(word, &list, known.iter().copied())])
 }
 
 fn counted(text: &str, named: &Named<'_>, plan: &Plan, of: Of) -> Result<Metric, Vec<Diagnostic>> {

@@ -88,6 +88,10 @@ impl Told<'_> {
                 self.first
             ),
         ]];
+        if 1 < cells {
+            let words = "all cells run the same seeds, so that they err together";
+            rows.push(vec![String::new(), words.to_owned()]);
+        }
         for (place, measure) in self.study.measures.iter().enumerate() {
             let n = self.trials(place);
             let metric = measure.node.text(&self.study.text);

@@ -27,13 +27,15 @@ pub(super) struct Kept {
     file: File,
 }
 
+/// Value, low end, high end by their bits, if there are any; trials.
+type Bits = (Option<String>, Option<String>, Option<String>, String);
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     key: String,
     first_hash: String,
-    /// Value, low end, high end by their bits, if there are any; trials.
-    estimates: Vec<(Option<String>, Option<String>, Option<String>, String)>,
+    estimates: Vec<Bits>,
 }
 
 impl Kept {

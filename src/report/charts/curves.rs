@@ -217,7 +217,7 @@ impl<'c> Plane<'c> {
             root.draw(&PathElement::new(vec![(left - 4, y), (left, y)], QUIET)).expect(SOUND);
             write(root, &label, (left - 7, y), anchored(HPos::Right, VPos::Center));
         }
-        let middle = (left + right) / 2;
+        let middle = left.midpoint(right);
         let (x, y) = (ascii(&curves.x.label), ascii(&curves.y.label));
         write(root, &x, (middle, bottom + 24), anchored(HPos::Center, VPos::Top));
         let turned = anchored(HPos::Center, VPos::Top).transform(FontTransform::Rotate270);

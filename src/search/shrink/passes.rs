@@ -396,17 +396,17 @@ fn names(fault: &Fault) -> Vec<&str> {
         names.extend(node.as_deref());
         names.extend(peer.as_deref());
     }
-    let mut group = |group| {
-        if let &Group::Nodes(ref nodes) = group {
+    let groups: Vec<&Group> = match &fault.r#do {
+        Do::Cut { groups, .. } => groups.iter().collect(),
+        Do::CutOneWay { from, to, .. } | Do::SlowLink { from, to, .. } => vec![from, to],
+        _ => Vec::new(),
+    };
+    for group in groups {
+        if let Group::Nodes(nodes) = group {
             names.extend(nodes.iter().map(String::as_str));
         }
-    };
+    }
     match &fault.r#do {
-        Do::Cut { groups, .. } => groups.iter().for_each(group),
-        Do::CutOneWay { from, to, .. } | Do::SlowLink { from, to, .. } => {
-            group(from);
-            group(to);
-        }
         Do::Crash { node, .. }
         | Do::Pause { node, .. }
         | Do::Slow { node, .. }
@@ -417,7 +417,12 @@ fn names(fault: &Fault) -> Vec<&str> {
                 names.push(name);
             }
         }
-        Do::Lose | Do::Delay { .. } | Do::Duplicate { .. } => {}
+        Do::Cut { .. }
+        | Do::CutOneWay { .. }
+        | Do::SlowLink { .. }
+        | Do::Lose
+        | Do::Delay { .. }
+        | Do::Duplicate { .. } => {}
     }
     names
 }

@@ -4,7 +4,7 @@
 //!   write 1 ├──┤   write 2 ├──┤   write 3 ├──┤  ├─ read ─┤ = 1      misses two versions
 //! ```
 //!
-//! A write is newer than another if it began after the other had ended; a read misses it if it had
+//! A write is newer than another if it began when or after the other had ended; a read misses it if it had
 //! been answered ok before the read began. Writes that overlap the read or each other are given to
 //! the benefit of the store, so that a read is counted only when every order of writes makes it
 //! stale. Values of a register are told apart, so each read names its write; a read of what nobody
@@ -95,7 +95,7 @@ fn missed(writes: &[Written], seen: Option<i64>, read_began: Time) -> u64 {
         Some(own) => own.ended.map(Some),
     };
     let Some(since) = since else { return 0 };
-    let newer = |write: &&Written| since.is_none_or(|since| since < write.began);
+    let newer = |write: &&Written| since.is_none_or(|since| since <= write.began);
     let before = |write: &&Written| write.ended.is_some_and(|ended| ended <= read_began);
     writes.iter().filter(newer).filter(before).count() as u64
 }
