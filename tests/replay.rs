@@ -106,7 +106,7 @@ fn replayed(path: &str) -> (Option<i32>, Value) {
 fn scenarios(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("studies") {
             scenarios(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "ron") {
             found.push(path);

@@ -188,8 +188,10 @@ fn student(freedom: u64) -> f64 {
     }
     let freedom = freedom as f64;
     let (cube, fifth) = (Z * Z * Z, Z * Z * Z * Z * Z);
+    let seventh = fifth * Z * Z;
     Z + (cube + Z) / (4.0 * freedom)
         + (5.0 * fifth + 16.0 * cube + 3.0 * Z) / (96.0 * freedom * freedom)
+        + (3.0 * seventh + 19.0 * fifth + 17.0 * cube - 15.0 * Z) / (384.0 * freedom.powi(3))
 }
 
 #[cfg(test)]
