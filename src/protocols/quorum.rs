@@ -332,8 +332,9 @@ impl Quorum {
         let past = self.seen.get(&(ctx.asked_by(op), key)).cloned().unwrap_or_default();
         let mut held = self.held(key);
         let tag = Tag { time: held.counter(me) + 1, writer: me };
+        let mut context = past.clone();
+        context.add_own(tag);
         let written = Versions::of(Version { tag, value, past });
-        let context = written.seen();
         held.merge(&written, siblings(ctx));
         self.apply(ctx.force(Step::ForceNumber, Record::Kept(key, held.clone())));
         let storing = storing(key, held, Some(value), Answer::Done, ctx);

@@ -58,6 +58,15 @@ impl Seen {
         }
     }
 
+    /// Sees a write of one's own, if everything that its writer had numbered before was seen. With a
+    /// gap it would cover a stranger's write, and the next one would replace what nobody had read.
+    pub fn add_own(&mut self, tag: Tag) {
+        let before = Tag { time: tag.time - 1, ..tag };
+        if before.time == 0 || self.covers(before) {
+            self.add(tag);
+        }
+    }
+
     /// Sees what `other` has seen.
     pub fn join(&mut self, other: &Self) {
         other.0.iter().for_each(|&(writer, time)| self.add(Tag { time, writer }));
@@ -210,24 +219,34 @@ mod tests {
         assert_eq!(values(&merged(&[&a, &b, &c], Siblings::Kept)), [2, 3]);
     }
 
-    /// Writes of three writers that have each seen some of what was written before.
+    /// What three coordinators spread: each write with all that its coordinator holds, after the
+    /// client has read some of what was spread before.
     fn any_writes() -> impl Strategy<Value = Vec<Versions>> {
-        let write = (0..3_u32, prop::collection::vec(any::<bool>(), 8));
-        prop::collection::vec(write, 1..8).prop_map(|plan| {
+        let plan = (0..3_u32, prop::collection::vec(any::<bool>(), 8));
+        prop::collection::vec(plan, 1..8).prop_map(|plan| {
+            let mut held = vec![Versions::default(); 3];
             let mut all: Vec<Versions> = Vec::new();
             for (nth, (writer, saw)) in plan.into_iter().enumerate() {
                 let read = all.iter().zip(saw).filter(|(_, saw)| *saw).map(|(write, _)| write);
                 let read: Vec<&Versions> = read.collect();
                 let past = merged(&read, Siblings::Kept).seen();
-                let time = nth as u64 + 1;
-                all.push(write_at(time, writer, past));
+                let held = &mut held[writer as usize];
+                let number = held.counter(writer) + 1;
+                held.merge(&write(number, writer, nth as i64, past), Siblings::Kept);
+                all.push(held.clone());
             }
             all
         })
     }
 
-    fn write_at(time: u64, writer: u32, past: Seen) -> Versions {
-        write(time, writer, time as i64, past)
+    #[test]
+    fn a_blind_write_sees_nothing_of_what_its_coordinator_numbered_before() {
+        let mut seen = Seen::default();
+        seen.add_own(Tag { time: 2, writer: 1 });
+        assert_eq!(seen, Seen::default());
+        seen.add_own(Tag { time: 1, writer: 1 });
+        seen.add_own(Tag { time: 2, writer: 1 });
+        assert!(seen.covers(Tag { time: 2, writer: 1 }));
     }
 
     proptest! {
