@@ -199,26 +199,9 @@ fn quiet_since(signals: &[Signal], key: Option<u32>) -> Result<Time, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::litmus::registers::{read, write};
     use super::super::litmus::*;
     use super::*;
-
-    use crate::base::ids::ClientId;
-
-    fn asked(op: u32, client: u16, operation: Operation) -> What {
-        What::Invoked(OpId(op), ClientId(client), operation)
-    }
-
-    fn told(op: u32, answer: Option<i64>) -> What {
-        What::Ended(OpId(op), Ending::Ok(answer))
-    }
-
-    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
-        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
-    }
-
-    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
-        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
-    }
 
     fn timed(calls: &[(u64, [What; 2])], events: &[(u64, What)]) -> Vec<Signal> {
         let mut story: Vec<(u64, What)> = events.to_vec();

@@ -175,32 +175,22 @@ impl Orders<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::litmus::*, *};
+    use super::{
+        super::litmus::{
+            registers::{asked, read, told, write},
+            *,
+        },
+        *,
+    };
     use proptest::prelude::*;
 
     use crate::{
-        base::ids::{ClientId, OpId},
+        base::ids::OpId,
         engine::{
             operations::{Ending, Operation},
             signal::What,
         },
     };
-
-    fn asked(op: u32, client: u16, operation: Operation) -> What {
-        What::Invoked(OpId(op), ClientId(client), operation)
-    }
-
-    fn told(op: u32, answer: Option<i64>) -> What {
-        What::Ended(OpId(op), Ending::Ok(answer))
-    }
-
-    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
-        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
-    }
-
-    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
-        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
-    }
 
     const LINEARIZABLE: &str = history::LINEARIZABLE;
 

@@ -78,6 +78,27 @@ pub(super) fn asked(txn: u32) -> What {
 pub(super) fn told_ok(txn: u32) -> What {
     What::Ended(OpId(txn), Ending::Ok(None))
 }
+/// Calls on one register, by several clients.
+pub(super) mod registers {
+    use super::*;
+
+    pub(in crate::checkers) fn asked(op: u32, client: u16, operation: Operation) -> What {
+        What::Invoked(OpId(op), ClientId(client), operation)
+    }
+
+    pub(in crate::checkers) fn told(op: u32, answer: Option<i64>) -> What {
+        What::Ended(OpId(op), Ending::Ok(answer))
+    }
+
+    pub(in crate::checkers) fn write(op: u32, client: u16, value: i64) -> [What; 2] {
+        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
+    }
+
+    pub(in crate::checkers) fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
+        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
+    }
+}
+
 /// The same fact, replayed.
 pub(super) fn again(what: What) -> What {
     match what {

@@ -171,29 +171,9 @@ fn is_orderable(begun: &mut Vec<i64>, versions: &[i64], demands: &[Demand]) -> b
 
 #[cfg(test)]
 mod tests {
+    use super::super::litmus::registers::{read, write};
     use super::super::litmus::*;
     use super::*;
-
-    use crate::{
-        base::ids::{ClientId, OpId},
-        engine::{operations::Ending, signal::What},
-    };
-
-    fn asked(op: u32, client: u16, operation: Operation) -> What {
-        What::Invoked(OpId(op), ClientId(client), operation)
-    }
-
-    fn told(op: u32, answer: Option<i64>) -> What {
-        What::Ended(OpId(op), Ending::Ok(answer))
-    }
-
-    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
-        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
-    }
-
-    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
-        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
-    }
 
     #[test]
     fn a_client_sees_its_own_write() {

@@ -128,32 +128,9 @@ fn newer_than_seen(read: &Told, all: &[Told], initial: i64) -> Vec<Told> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::litmus::registers::{read, write};
     use super::super::litmus::*;
     use super::*;
-
-    use crate::{
-        base::ids::{ClientId, OpId},
-        engine::{
-            operations::{Ending, Operation},
-            signal::What,
-        },
-    };
-
-    fn asked(op: u32, client: u16, operation: Operation) -> What {
-        What::Invoked(OpId(op), ClientId(client), operation)
-    }
-
-    fn told(op: u32, answer: Option<i64>) -> What {
-        What::Ended(OpId(op), Ending::Ok(answer))
-    }
-
-    fn write(op: u32, client: u16, value: i64) -> [What; 2] {
-        [asked(op, client, Operation::Write { key: 7, value }), told(op, None)]
-    }
-
-    fn read(op: u32, client: u16, seen: i64) -> [What; 2] {
-        [asked(op, client, Operation::Read { key: 7 }), told(op, Some(seen))]
-    }
 
     /// Written at 1, 3 and 5 ms, read from 6 ms on.
     fn story(seen: i64) -> Vec<crate::engine::signal::Signal> {

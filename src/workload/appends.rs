@@ -7,11 +7,10 @@
 //! Values are unique over the run, so that a checker can tell a lost item from a repeated one.
 //! Limits: a million items per client.
 
-use super::{WorkloadEntry, transfers::poisson};
+use super::{WorkloadEntry, pace::Pace};
 use crate::{
     base::{
         quantity::Rate,
-        sampler::Sampler,
         text::{
             decode::Named,
             diagnostic::{Code, Diagnostic},
@@ -65,14 +64,14 @@ fn build(text: &str, named: &Named<'_>) -> Result<Arc<dyn Workload>, Vec<Diagnos
             Diagnostic::error(Code::BadSetting, named.name_span, reason).label("here"),
         ]);
     }
-    let pause = poisson(settings.rate.mean_interval());
-    Ok(Arc::new(Resolved { settings, pause }))
+    let pace = Pace::open(settings.rate);
+    Ok(Arc::new(Resolved { settings, pace }))
 }
 
 #[derive(Debug)]
 struct Resolved {
     settings: Appends,
-    pause: Sampler,
+    pace: Pace,
 }
 
 impl Workload for Resolved {
@@ -85,17 +84,14 @@ impl Workload for Resolved {
     }
 
     fn first(&self, draw: &mut Draw<'_>) -> Duration {
-        self.pause.sample(draw.word("first"))
+        self.pace.first(draw)
     }
 
     fn next(&self, draw: &mut Draw<'_>) -> Request {
         let key = draw.below("key", u64::from(self.settings.keys)) as u32;
         let value = u64::from(draw.client().0) * ITEMS_MAX + draw.nth();
-        let again = if draw.nth() + 1 == ITEMS_MAX {
-            Again::Never
-        } else {
-            Again::After(self.pause.sample(draw.word("pause")))
-        };
+        let last = draw.nth() + 1 == ITEMS_MAX;
+        let again = if last { Again::Never } else { self.pace.again(draw) };
         let operation = Operation::Append { key, value: value as i64 };
         Request { operation, target: Target::Any, again }
     }

@@ -18,6 +18,9 @@ use crate::{
 };
 use std::sync::Arc;
 
+// When a client asks again: shared.
+mod pace;
+
 // Items for a stream.
 pub mod appends;
 

@@ -13,12 +13,11 @@
 //!
 //! Limits: a million operations per client, as many keys.
 
-use super::{WorkloadEntry, transfers::poisson};
+use super::{WorkloadEntry, pace::Pace};
 use crate::{
     base::{
         draws::below,
         quantity::{Probability, Rate},
-        sampler::Sampler,
         text::{
             decode::Named,
             diagnostic::{Code, Diagnostic},
@@ -107,18 +106,15 @@ fn build(text: &str, named: &Named<'_>) -> Result<Arc<dyn Workload>, Vec<Diagnos
     if settings.writers.is_some_and(|writers| writers > settings.clients) {
         return bad("there are more `writers` than clients");
     }
-    let pause = match (settings.rate, settings.think) {
-        (Some(_), Some(_)) => {
-            return bad("a client asks at a `rate` or thinks for a while, not both");
-        }
-        (Some(rate), None) => Pause::Open(poisson(rate.mean_interval())),
-        (None, think) => Pause::Closed(think.unwrap_or_default()),
+    let pace = match Pace::of(settings.rate, settings.think) {
+        Ok(pace) => pace,
+        Err(reason) => return bad(reason),
     };
     let weights = match settings.skew {
         Skew::Uniform => Vec::new(),
         Skew::Zipf => zipf(settings.keys),
     };
-    Ok(Arc::new(Resolved { settings, pause, weights }))
+    Ok(Arc::new(Resolved { settings, pace, weights }))
 }
 
 /// One over the rank, summed up, in parts of 2^32.
@@ -134,15 +130,9 @@ fn zipf(keys: u32) -> Vec<u64> {
 #[derive(Debug)]
 struct Resolved {
     settings: Registers,
-    pause: Pause,
+    pace: Pace,
     /// Of each key and all before it; empty when all are alike.
     weights: Vec<u64>,
-}
-
-#[derive(Debug)]
-enum Pause {
-    Open(Sampler),
-    Closed(Duration),
 }
 
 impl Workload for Resolved {
@@ -155,19 +145,13 @@ impl Workload for Resolved {
     }
 
     fn first(&self, draw: &mut Draw<'_>) -> Duration {
-        match &self.pause {
-            Pause::Open(law) => law.sample(draw.word("first")),
-            Pause::Closed(_) => Duration::ZERO,
-        }
+        self.pace.first(draw)
     }
 
     fn next(&self, draw: &mut Draw<'_>) -> Request {
         let most = self.settings.operations_max.unwrap_or(OPERATIONS_MAX);
-        let again = match &self.pause {
-            _ if draw.nth() + 1 >= most => Again::Never,
-            Pause::Open(law) => Again::After(law.sample(draw.word("pause"))),
-            Pause::Closed(think) => Again::Thinking(*think),
-        };
+        let last = draw.nth() + 1 >= most;
+        let again = if last { Again::Never } else { self.pace.again(draw) };
         Request { operation: self.operation(draw), target: Target::Any, again }
     }
 }

@@ -5,15 +5,12 @@
 //!   Transfers(clients: 2, think: "10ms", accounts: 20)    closed loop: asks again after the answer
 //! ```
 //!
-//! Arrivals of the open loop are a Poisson process, which queueing formulas assume and which makes
-//! operations overlap; a fixed pace was rejected, for it hides every race. The two accounts of a
-//! transfer always differ.
+//! The two accounts of a transfer always differ.
 
-use super::WorkloadEntry;
+use super::{WorkloadEntry, pace::Pace};
 use crate::{
     base::{
         quantity::{Probability, Rate},
-        sampler::{Law, Sampler},
         text::{
             decode::Named,
             diagnostic::{Code, Diagnostic},
@@ -83,32 +80,17 @@ fn build(text: &str, named: &Named<'_>) -> Result<Arc<dyn Workload>, Vec<Diagnos
     if settings.amount_max == 0 || settings.clients == 0 {
         return bad("there is at least one client, and an amount of at least 1");
     }
-    let pause = match (settings.rate, settings.think) {
-        (Some(_), Some(_)) => {
-            return bad("a client asks at a `rate` or thinks for a while, not both");
-        }
-        (Some(rate), None) => Pause::Open(poisson(rate.mean_interval())),
-        (None, think) => Pause::Closed(think.unwrap_or_default()),
+    let pace = match Pace::of(settings.rate, settings.think) {
+        Ok(pace) => pace,
+        Err(reason) => return bad(reason),
     };
-    Ok(Arc::new(Resolved { settings, pause }))
-}
-
-/// Pauses of a Poisson process.
-pub(super) fn poisson(mean: Duration) -> Sampler {
-    let law = Law::Exponential { floor: Duration::ZERO, mean };
-    law.compile().expect("a rate has a mean interval above zero")
+    Ok(Arc::new(Resolved { settings, pace }))
 }
 
 #[derive(Debug)]
 struct Resolved {
     settings: Transfers,
-    pause: Pause,
-}
-
-#[derive(Debug)]
-enum Pause {
-    Open(Sampler),
-    Closed(Duration),
+    pace: Pace,
 }
 
 impl Workload for Resolved {
@@ -121,19 +103,12 @@ impl Workload for Resolved {
     }
 
     fn first(&self, draw: &mut Draw<'_>) -> Duration {
-        match &self.pause {
-            Pause::Open(law) => law.sample(draw.word("first")),
-            Pause::Closed(_) => Duration::ZERO,
-        }
+        self.pace.first(draw)
     }
 
     fn next(&self, draw: &mut Draw<'_>) -> Request {
         let last = self.settings.operations_max.is_some_and(|most| draw.nth() + 1 >= most);
-        let again = match &self.pause {
-            _ if last => Again::Never,
-            Pause::Open(law) => Again::After(law.sample(draw.word("pause"))),
-            Pause::Closed(think) => Again::Thinking(*think),
-        };
+        let again = if last { Again::Never } else { self.pace.again(draw) };
         Request { operation: self.operation(draw), target: Target::Any, again }
     }
 }
