@@ -28,19 +28,26 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 
+/// Arguments that name a failure; to be flattened into those of a command.
+#[derive(Debug, clap::Args)]
+pub(super) struct FailureArguments {
+    #[command(flatten)]
+    run: RunArguments,
+
+    /// Which failure is meant: a property, or a fingerprint as `sweep` prints it.
+    #[arg(long, value_name = "FAILURE")]
+    keep: Option<String>,
+
+    /// How many runs to spend on shrinking at most.
+    #[arg(long, value_name = "RUNS", default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) budget: u32,
+}
+
 /// Arguments of `shrink`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: RunArguments,
-
-    /// Which failure to keep: a property, or a fingerprint as `sweep` prints it.
-    #[arg(long, value_name = "FAILURE")]
-    keep: Option<String>,
-
-    /// How many runs to spend at most.
-    #[arg(long, value_name = "RUNS", default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
-    budget: u32,
+    failure: FailureArguments,
 
     /// Where to write the scenario; `-` for stdout.
     #[arg(long, short, value_name = "FILE")]
@@ -48,12 +55,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn shrink(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    let picked = match pick(environment, &arguments.run, arguments.keep.as_deref()) {
+    let picked = match pick(environment, &arguments.failure) {
         Ok(picked) => picked,
         Err(code) => return code,
     };
     let Picked { named, wanted, .. } = &picked;
-    match shrunk(environment, &named.file.plan, named.seed, wanted, arguments.budget) {
+    match shrunk(environment, &named.file.plan, named.seed, wanted, arguments.failure.budget) {
         Ok(shrunk) => deliver(environment, arguments, &picked, shrunk),
         Err(why) => {
             environment.complain(&format!("error: {why}\n"));
@@ -72,8 +79,7 @@ pub(super) struct Picked {
 /// Runs what was named and picks the failure that is meant; says why there is none.
 pub(super) fn pick(
     environment: &Environment<'_>,
-    run: &RunArguments,
-    keep: Option<&str>,
+    FailureArguments { run, keep, .. }: &FailureArguments,
 ) -> Result<Picked, Code> {
     let named = environment.named_run(run)?;
     let seen = Seen::of(&named.file.plan, named.seed, &catch);
@@ -84,7 +90,7 @@ pub(super) fn pick(
         ));
         return Err(Code::Diverged);
     }
-    match wanted(&named.file.plan, &seen, keep) {
+    match wanted(&named.file.plan, &seen, keep.as_deref()) {
         Ok(wanted) => Ok(Picked { named, wanted, hash }),
         Err(Refused::NothingFails) => {
             environment.complain("nothing to do: this run violates nothing\n");

@@ -10,9 +10,8 @@
 
 use super::{
     Environment, Format,
-    address::RunArguments,
     exit::Code,
-    shrink::{Picked, catch, pick, shrunk, sizes},
+    shrink::{FailureArguments, Picked, catch, pick, shrunk, sizes},
 };
 use crate::{
     report::story::{learned, story},
@@ -26,32 +25,24 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: RunArguments,
-
-    /// Which failure to explain: a property, or a fingerprint as `sweep` prints it.
-    #[arg(long, value_name = "FAILURE")]
-    keep: Option<String>,
-
-    /// How many runs to spend on shrinking at most.
-    #[arg(long, value_name = "RUNS", default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
-    budget: u32,
+    failure: FailureArguments,
 }
 
 pub(super) fn why(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    let Picked { named, wanted, .. } =
-        match pick(environment, &arguments.run, arguments.keep.as_deref()) {
-            Ok(picked) => picked,
-            Err(code) => return code,
-        };
+    let Picked { named, wanted, .. } = match pick(environment, &arguments.failure) {
+        Ok(picked) => picked,
+        Err(code) => return code,
+    };
     let plan = &named.file.plan;
-    let shrunk = match shrunk(environment, plan, named.seed, &wanted, arguments.budget) {
+    let shrunk = match shrunk(environment, plan, named.seed, &wanted, arguments.failure.budget) {
         Ok(shrunk) => shrunk,
         Err(why) => {
             environment.complain(&format!("error: {why}\n"));
             return Code::Inconclusive;
         }
     };
-    let tools = Tools { registry: environment.registry, catch: &catch, runs_max: arguments.budget };
+    let tools =
+        Tools { registry: environment.registry, catch: &catch, runs_max: arguments.failure.budget };
     let mut protocols = environment.registry.protocols();
     let protocol = protocols.find(|known| known.name() == plan.protocol);
     let alternatives = protocol.map_or(&[][..], |protocol| protocol.alternatives());

@@ -40,7 +40,7 @@ pub fn story(run: &Run) -> Vec<String> {
     };
     let mut told: Vec<(u32, &Entry)> =
         run.entries.iter().map(|entry| (weight(entry), entry)).filter(|(w, _)| *w > 0).collect();
-    for least in 1..=3 {
+    for least in 1..3 {
         if told.len() > LINES_MAX {
             told.retain(|(weight, _)| *weight > least);
         }

@@ -432,6 +432,21 @@ pub(super) fn victim(fault: &Fault) -> Option<String> {
     }
 }
 
+/// How long a fault lasts.
+pub(super) fn span_of(what: &mut Do) -> Option<&mut SpanText> {
+    match what {
+        Do::Crash { down, .. } | Do::FailForce { down, .. } => Some(down),
+        Do::Pause { r#for, .. }
+        | Do::Slow { r#for, .. }
+        | Do::StallDisk { r#for, .. }
+        | Do::Cut { r#for, .. }
+        | Do::CutOneWay { r#for, .. }
+        | Do::SlowLink { r#for, .. } => Some(r#for),
+        Do::Delay { by } => Some(by),
+        Do::JumpClock { .. } | Do::Lose | Do::Duplicate { .. } => None,
+    }
+}
+
 /// A span of which nothing is left to draw.
 fn span(span: &Span) -> SpanText {
     match span {

@@ -30,7 +30,7 @@ use crate::{
         write::{Draft, Size},
     },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 /// What shrinking came to.
 #[derive(Clone, Debug)]
@@ -200,22 +200,28 @@ impl Shrinker<'_> {
 
     /// Takes items of a list away, large parts first, until no single one can go.
     fn thin<T>(&mut self, list: impl Fn(&mut Draft) -> &mut Vec<T>) -> bool {
-        let mut changed = false;
-        let mut size = list(&mut self.best).len();
+        let length = list(&mut self.best).len();
+        self.thin_by(length, |draft, places| drop(list(draft).drain(places)))
+    }
+
+    /// The same for things that are more than an item of one list.
+    fn thin_by(&mut self, length: usize, remove: impl Fn(&mut Draft, Range<usize>)) -> bool {
+        let mut left = length;
+        let mut size = length;
         while size > 0 {
             let mut from = 0;
-            while from < list(&mut self.best).len() {
-                let gone = self.attempt(|draft| {
-                    let items = list(draft);
-                    let until = (from + size).min(items.len());
-                    items.drain(from..until);
-                });
-                changed |= gone;
-                from += if gone { 0 } else { size };
+            while from < left {
+                let until = (from + size).min(left);
+                let gone = self.attempt(|draft| remove(draft, from..until));
+                if gone {
+                    left -= until - from;
+                } else {
+                    from += size;
+                }
             }
             size /= 2;
         }
-        changed
+        left < length
     }
 
     /// A draft, run with everything recorded.

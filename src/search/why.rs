@@ -146,18 +146,19 @@ impl Asker<'_> {
     fn shorter(&self) -> Vec<Changed> {
         let mut changed = Vec::new();
         for place in 0..self.draft.faults.len() {
-            let Do::Crash { down: SpanText::Between(long, _), .. } = self.draft.faults[place].r#do
-            else {
+            let mut fault = self.draft.faults[place].clone();
+            let Some(&mut SpanText::Between(long, _)) = freeze::span_of(&mut fault.r#do) else {
                 continue;
             };
-            let whose =
-                freeze::victim(&self.draft.faults[place]).unwrap_or_else(|| "it".to_owned());
             let set = |draft: &mut Draft, shorter| {
-                if let Do::Crash { down, .. } = &mut draft.faults[place].r#do {
-                    *down = SpanText::Between(shorter, shorter);
+                if let Some(span) = freeze::span_of(&mut draft.faults[place].r#do) {
+                    *span = SpanText::Between(shorter, shorter);
                 }
             };
-            let what = |span| format!("with {whose} down for less than {span}");
+            let what = |span| match (&fault.r#do, freeze::victim(&fault)) {
+                (Do::Crash { .. }, Some(node)) => format!("with {node} down for less than {span}"),
+                _ => format!("with {} shorter than {span}", fault_words(&fault)),
+            };
             changed.extend(self.threshold(Duration::ZERO, long, set, what));
         }
         for place in 0..self.draft.script.messages.len() {

@@ -37,14 +37,16 @@ impl Shrinker<'_> {
             let run = self.recorded(&self.best).run;
             let Some(at) = struck_at(&run, place) else { continue };
             let candidates = candidates(&run, &self.best.faults[place], at);
-            let found = candidates.into_iter().find(|when| {
-                self.attempt(|draft| {
+            for when in candidates {
+                let anchored = self.attempt(|draft| {
                     let fault = &mut draft.faults[place];
-                    fault.when = when.clone();
-                    freeze::name_actor(&mut fault.r#do, when);
-                })
-            });
-            _ = found; // Without one it stays as it is.
+                    freeze::name_actor(&mut fault.r#do, &when);
+                    fault.when = when;
+                });
+                if anchored {
+                    break; // Without one it stays as it is.
+                }
+            }
         }
     }
 }

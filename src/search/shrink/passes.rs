@@ -65,27 +65,13 @@ impl Shrinker<'_> {
 
     /// An operation goes with everything that is decided about it, or alone.
     fn thin_operations(&mut self) -> bool {
-        let mut changed = false;
-        let mut size = self.best.operations.len();
-        while size > 0 {
-            let mut from = 0;
-            while from < self.best.operations.len() {
-                let gone = self.attempt(|draft| {
-                    let until = (from + size).min(draft.operations.len());
-                    let gone: Vec<u64> = draft
-                        .operations
-                        .drain(from..until)
-                        .filter_map(|asked| asked.op.map(u64::from))
-                        .collect();
-                    draft.script.messages.retain(|line| !gone.contains(&line.topic));
-                    draft.script.choices.retain(|line| !gone.contains(&line.topic));
-                });
-                changed |= gone;
-                from += if gone { 0 } else { size };
-            }
-            size /= 2;
-        }
-        changed | self.thin(|draft| &mut draft.operations)
+        let with_decisions = self.thin_by(self.best.operations.len(), |draft, places| {
+            let gone = draft.operations.drain(places);
+            let gone: Vec<u64> = gone.filter_map(|asked| asked.op.map(u64::from)).collect();
+            draft.script.messages.retain(|line| !gone.contains(&line.topic));
+            draft.script.choices.retain(|line| !gone.contains(&line.topic));
+        });
+        with_decisions | self.thin(|draft| &mut draft.operations)
     }
 
     /// Crashes keep nothing of the unsynced log, if that does as well.
@@ -129,14 +115,13 @@ impl Shrinker<'_> {
     /// Whole numbers in the protocol's settings, downwards: fewer nodes.
     fn shrink_settings(&mut self) {
         for (path, value) in counts(&self.best.protocol) {
-            let smaller = (1..value).find(|smaller| {
-                let Ok(edited) = splice(&self.best.protocol, &path, &smaller.to_string()) else {
-                    return false;
-                };
-                let candidate = self.with_protocol(edited.text);
-                candidate.is_some_and(|candidate| self.adopt(candidate))
-            });
-            _ = smaller; // The smallest that fails was adopted.
+            for smaller in 1..value {
+                let edited = splice(&self.best.protocol, &path, &smaller.to_string());
+                let candidate = edited.ok().and_then(|edited| self.with_protocol(edited.text));
+                if candidate.is_some_and(|candidate| self.adopt(candidate)) {
+                    break;
+                }
+            }
         }
     }
 
@@ -197,13 +182,14 @@ impl Shrinker<'_> {
     /// How long crashes, pauses and cuts last: as short as it still fails, then to one digit.
     fn shorten_spans(&mut self) {
         for place in 0..self.best.faults.len() {
-            let Some(SpanText::Between(span, _)) = span_of(&mut self.best.faults[place].r#do)
+            let Some(SpanText::Between(span, _)) =
+                freeze::span_of(&mut self.best.faults[place].r#do)
             else {
                 continue;
             };
             let span = *span;
             self.shorten(Duration::ZERO, span, |draft, shorter| {
-                if let Some(span) = span_of(&mut draft.faults[place].r#do) {
+                if let Some(span) = freeze::span_of(&mut draft.faults[place].r#do) {
                     *span = SpanText::Between(shorter, shorter);
                 }
             });
@@ -286,9 +272,12 @@ impl Shrinker<'_> {
             }
         }
         if high == now {
-            let rounder = (1..=3).map(|digits| freeze::rounded_to(now, digits));
-            let mut rounder = rounder.filter(|round| *round != now);
-            _ = rounder.find(|&round| self.attempt(|draft| set(draft, round)));
+            for digits in 1..=3 {
+                let round = freeze::rounded_to(now, digits);
+                if round == now || self.attempt(|draft| set(draft, round)) {
+                    break;
+                }
+            }
         }
     }
 
@@ -369,21 +358,6 @@ fn classes(faults: &[Fault]) -> Vec<&'static str> {
     classes.sort_unstable();
     classes.dedup();
     classes
-}
-
-/// How long a fault lasts.
-fn span_of(what: &mut Do) -> Option<&mut SpanText> {
-    match what {
-        Do::Crash { down, .. } | Do::FailForce { down, .. } => Some(down),
-        Do::Pause { r#for, .. }
-        | Do::Slow { r#for, .. }
-        | Do::StallDisk { r#for, .. }
-        | Do::Cut { r#for, .. }
-        | Do::CutOneWay { r#for, .. }
-        | Do::SlowLink { r#for, .. } => Some(r#for),
-        Do::Delay { by } => Some(by),
-        Do::JumpClock { .. } | Do::Lose | Do::Duplicate { .. } => None,
-    }
 }
 
 /// The nodes that a fault names.
