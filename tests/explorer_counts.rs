@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Distinct states and depth (the initial state has depth 1) do not depend on the checker. How many
-//! states are generated does: TLC takes a step once for every disjunct and witness of its guard.
-//! Where a guard has one of each, the number is the same, and then that is demanded too. No number
-//! here may be changed to make a test green.
+//! states are generated does: TLC seems to take a step once for every disjunct and witness of its
+//! guard, which explains some of its numbers and not all. Where the numbers are the same, that is
+//! demanded too. No number here may be changed to make a test green.
 
 use splitbrain::explore::{
     breadth_first::{End, OnViolation, Options, Progress, Report, Symmetry, breadth_first},

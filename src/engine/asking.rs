@@ -165,9 +165,15 @@ impl<P: Protocol> Core<P> {
     /// When an operation was asked for, on its client's clock; now where nobody asked.
     pub(super) fn asked_at(&self, op: OpId) -> Time {
         let Some(entry) = self.history.get(op) else { return self.now };
+        self.client_clock(self.catalog.client_end(entry.client)).read(entry.invoked_at)
+    }
+
+    /// A client's clock: what the script says of it, or what was drawn.
+    pub(super) fn client_clock(&self, client: Endpoint) -> Clock {
         let law = ClockLaw { offset_max: self.setup.client_offset_max, ..ClockLaw::default() };
-        let name = self.names.endpoints[usize::from(self.catalog.client_end(entry.client).0)];
-        Clock::draw(law, &self.draws, name).read(entry.invoked_at)
+        let name = self.names.endpoints[usize::from(client.0)];
+        let scripted = self.setup.script.clock(client);
+        scripted.map_or_else(|| Clock::draw(law, &self.draws, name), Clock::fixed)
     }
 
     /// How long the next handler of a node takes.

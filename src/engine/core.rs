@@ -368,13 +368,11 @@ impl<P: Protocol> Core<P> {
         (self.cause, self.progress_at) = (EventId(0), Time::ZERO);
         for (node, cell) in self.cells.iter_mut().enumerate() {
             let drawn = Clock::draw(self.setup.clocks, &self.draws, self.names.endpoints[node]);
-            let node = NodeId(node as u16);
-            let clock = self.setup.script.clock(node).map_or(drawn, Clock::fixed);
-            if recording == Recording::Full {
-                let (offset, drift) = clock.wrong_by();
-                self.ledger.push(Decision::Clock(node, offset, drift));
-            }
-            cell.reset(clock);
+            let whose = Endpoint(node as u16);
+            cell.reset(self.setup.script.clock(whose).map_or(drawn, Clock::fixed));
+        }
+        if recording == Recording::Full {
+            self.write_clocks_down();
         }
     }
 

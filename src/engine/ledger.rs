@@ -12,6 +12,7 @@
 use super::{
     core::{Core, Doom},
     faults::{CutAt, Pattern, Rule, Span, Victim, Watch, What, When},
+    network::Endpoint,
     protocol::Protocol,
     script::{Decision, Strike, StruckAt},
 };
@@ -24,6 +25,24 @@ fn fixed(span: Option<Duration>) -> Span {
 }
 
 impl<P: Protocol> Core<P> {
+    /// Writes down how wrong the clocks of nodes and clients are at the start.
+    #[cold]
+    pub(super) fn write_clocks_down(&mut self) {
+        let nodes = self.cells.len() as u16;
+        let of = |end: u16| match self.cells.get(usize::from(end)) {
+            Some(cell) => cell.clock,
+            None => self.client_clock(Endpoint(end)),
+        };
+        let ends = nodes + self.setup.workload.clients();
+        let clocks: Vec<Decision> = (0..ends)
+            .map(|end| {
+                let (offset, drift) = of(end).wrong_by();
+                Decision::Clock(Endpoint(end), offset, drift)
+            })
+            .collect();
+        self.ledger.extend(clocks);
+    }
+
     /// Writes a strike down, before it is carried out.
     #[cold]
     pub(super) fn write_down(&mut self, rule: u16, definition: &Rule, actor: Option<NodeId>) {

@@ -30,7 +30,7 @@ pub struct Script {
     messages: Vec<(MessageName, Travel)>,
     spans: Vec<(SpanName, Duration)>,
     choices: Vec<(ChoiceName, u64)>,
-    clocks: Vec<(NodeId, (Offset, PartsPerMillion))>,
+    clocks: Vec<(Endpoint, (Offset, PartsPerMillion))>,
     core: Option<NodeSet>,
 }
 
@@ -142,9 +142,9 @@ impl Script {
         put(&mut self.choices, name, value);
     }
 
-    /// Decides how wrong a node's clock is.
-    pub fn decide_clock(&mut self, node: NodeId, offset: Offset, drift: PartsPerMillion) {
-        put(&mut self.clocks, node, (offset, drift));
+    /// Decides how wrong the clock of a node or of a client is.
+    pub fn decide_clock(&mut self, whose: Endpoint, offset: Offset, drift: PartsPerMillion) {
+        put(&mut self.clocks, whose, (offset, drift));
     }
 
     /// Decides whom the healing repairs.
@@ -178,8 +178,8 @@ impl Script {
         get(&self.choices, &name).copied().or(calm)
     }
 
-    pub(super) fn clock(&self, node: NodeId) -> Option<(Offset, PartsPerMillion)> {
-        get(&self.clocks, &node).copied()
+    pub(super) fn clock(&self, whose: Endpoint) -> Option<(Offset, PartsPerMillion)> {
+        get(&self.clocks, &whose).copied()
     }
 
     pub(super) fn core(&self) -> Option<NodeSet> {
@@ -209,8 +209,8 @@ pub enum Decision {
     Span(SpanName, Duration),
     /// What a protocol chose, with the label in words.
     Choice(ChoiceName, String, u64),
-    /// How wrong a node's clock was at the start.
-    Clock(NodeId, Offset, PartsPerMillion),
+    /// How wrong the clock of a node or a client was at the start.
+    Clock(Endpoint, Offset, PartsPerMillion),
     /// A rule struck.
     Strike(Strike),
     /// A crash that a rule brought about kept so many unsynced records.

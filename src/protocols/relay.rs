@@ -534,7 +534,7 @@ mod tests {
     }
 
     fn sampler(law: Law) -> Sampler {
-        law.compile().unwrap()
+        law.compile().expect("a test knows that it is there")
     }
 
     fn world(setup: Setup) -> World<Relay> {

@@ -116,7 +116,7 @@ pub struct ChoiceLine {
     pub is: u64,
 }
 
-/// One node's clock.
+/// The clock of a node or of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockLine {
@@ -179,8 +179,8 @@ impl Resolver<'_> {
             }
         }
         for (line, place) in script.clocks.iter().zip(clocks) {
-            if let Some(node) = self.node(&line.node, place) {
-                resolved.decide_clock(node, line.offset, line.drift);
+            if let Some(whose) = self.endpoint(&line.node, place) {
+                resolved.decide_clock(whose, line.offset, line.drift);
             }
         }
         if let Some(core) = &script.core {

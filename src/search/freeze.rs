@@ -176,10 +176,10 @@ impl Freezer<'_> {
                     nth: name.nth,
                     is: *is,
                 }),
-                Decision::Clock(node, offset, drift)
+                Decision::Clock(whose, offset, drift)
                     if offset.as_nanos() != 0 || drift.as_parts() != 0 =>
                 {
-                    let (node, offset, drift) = (self.name(*node), *offset, *drift);
+                    let (node, offset, drift) = (self.catalog.endpoint(*whose), *offset, *drift);
                     script.clocks.push(ClockLine { node, offset, drift });
                 }
                 Decision::Core(core) => {

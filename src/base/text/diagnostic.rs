@@ -222,7 +222,7 @@ mod tests {
     const TEXT: &str = "Scenario(\n    faults: [(do: Crash(node: \"coordnator\"))],\n)\n";
 
     fn span_of(part: &str) -> Span {
-        let start = TEXT.find(part).unwrap();
+        let start = TEXT.find(part).expect("a test knows that it is there");
         Span { start, end: start + part.len() }
     }
 

@@ -204,12 +204,21 @@ mod tests {
     #[test]
     fn a_named_value_knows_its_name_its_body_and_its_fields() {
         let text = "/* x */ TwoPhaseCommit (participants: 3, presume: Abort,) // y";
-        let root = Tree::parse(text).unwrap().root;
+        let root = Tree::parse(text).expect("a test knows that it is there").root;
         assert_eq!(root.text(text), "TwoPhaseCommit (participants: 3, presume: Abort,)");
         assert_eq!(root.name(text), Some("TwoPhaseCommit"));
-        assert_eq!(root.body.unwrap().of(text), "(participants: 3, presume: Abort,)");
-        assert_eq!(root.field(text, "participants").unwrap().text(text), "3");
-        assert_eq!(root.field(text, "presume").unwrap().name(text), Some("Abort"));
+        assert_eq!(
+            root.body.expect("a test knows that it is there").of(text),
+            "(participants: 3, presume: Abort,)"
+        );
+        assert_eq!(
+            root.field(text, "participants").expect("a test knows that it is there").text(text),
+            "3"
+        );
+        assert_eq!(
+            root.field(text, "presume").expect("a test knows that it is there").name(text),
+            Some("Abort")
+        );
         assert_eq!(root.anchor().of(text), "TwoPhaseCommit");
         assert!(root.field(text, "absent").is_none());
     }
@@ -217,12 +226,12 @@ mod tests {
     #[test]
     fn a_bare_name_ends_before_what_follows_it() {
         let text = "[Abort // no\n, Commit ()]";
-        let root = Tree::parse(text).unwrap().root;
+        let root = Tree::parse(text).expect("a test knows that it is there").root;
         let [bare, with_body] = root.items() else { panic!("two items") };
         assert_eq!(bare.text(text), "Abort");
         assert_eq!((bare.body, &bare.kind), (None, &Kind::Unit));
         assert_eq!(with_body.text(text), "Commit ()");
-        assert_eq!(with_body.body.unwrap().of(text), "()");
+        assert_eq!(with_body.body.expect("a test knows that it is there").of(text), "()");
     }
 
     #[test]
@@ -233,20 +242,23 @@ mod tests {
             ("r#\"a\"b\"#", Some("a\"b")),
             ("5", None),
         ] {
-            assert_eq!(Tree::parse(text).unwrap().root.string(text), content);
+            assert_eq!(
+                Tree::parse(text).expect("a test knows that it is there").root.string(text),
+                content
+            );
         }
     }
 
     #[test]
     fn a_bare_quantity_is_told_from_every_kind_of_number() {
         for word in ["5s", "0.1%", "50/s", "100ms", "2min", "400us", "1_000x", "-3s"] {
-            let root = Tree::parse(word).unwrap().root;
+            let root = Tree::parse(word).expect("a test knows that it is there").root;
             assert_eq!(root.text(word), word);
             assert!(root.is_bare_quantity(word), "{word}");
         }
         let huge = "99999999999999999999999999999999999999999999";
         for word in ["5", "-5", "+0.5", ".5", "1e-3", "0xff", "0b1", "1_000", "7u8", huge] {
-            let root = Tree::parse(word).unwrap().root;
+            let root = Tree::parse(word).expect("a test knows that it is there").root;
             assert_eq!(root.text(word), word);
             assert!(!root.is_bare_quantity(word), "{word}");
         }

@@ -128,7 +128,7 @@ Scenario(
 
 #[test]
 fn a_good_file_is_read() {
-    let scenario: Scenario = whole(GOOD).unwrap();
+    let scenario: Scenario = whole(GOOD).expect("a test knows that it is there");
     assert_eq!(scenario.network.loss, Some(Delay(3)));
     assert_eq!(scenario.faults.len(), 2);
     assert_eq!(scenario.expect, Some(Presume::Abort));
@@ -271,7 +271,7 @@ fn one_mistake_anywhere_is_found_on_its_token() {
 fn a_field_of_another_level_is_not_taken_for_this_one() {
     let text = "(title: \"t\", network: (latency: Fixed(\"1s\"), title: \"x\"))";
     let found = whole::<Scenario>(text).unwrap_err();
-    assert_eq!(found[0].span.start, text.rfind("title").unwrap());
+    assert_eq!(found[0].span.start, text.rfind("title").expect("a test knows that it is there"));
     assert_eq!(found[0].help, ["fields: latency, loss, clients"]);
 }
 
@@ -332,8 +332,8 @@ fn a_mistake_is_drawn_under_its_token_with_a_suggestion() {
 #[test]
 fn a_part_is_decoded_with_positions_of_the_whole() {
     let text = "// é\n(é: 1, network: (latency: Between(\"1s\", \"2m\")))";
-    let tree = Tree::parse(text).unwrap();
-    let part = tree.find(text, "network").unwrap().span;
+    let tree = Tree::parse(text).expect("a test knows that it is there");
+    let part = tree.find(text, "network").expect("a test knows that it is there").span;
     let found = decode::<Network>(text, part).unwrap_err();
     assert_eq!((found.code, found.span.of(text)), (Code::BadQuantity, "\"2m\""));
 }
@@ -354,14 +354,17 @@ struct TwoPhaseCommit {
 #[test]
 fn a_named_value_is_taken_apart_and_its_arguments_are_read() {
     let text = "[NoBlocking, NoBlocking(), NoBlocking (limit: \"1s\",)]";
-    let tree = Tree::parse(text).unwrap();
+    let tree = Tree::parse(text).expect("a test knows that it is there");
     let limits = [None, None, Some(Delay(1))];
     let arguments = ["()", "()", "(limit: \"1s\",)"];
     for ((node, limit), arguments) in tree.root.items().iter().zip(limits).zip(arguments) {
-        let named = decode_named(text, node).unwrap();
+        let named = decode_named(text, node).expect("a test knows that it is there");
         assert_eq!((named.name, named.name_span.of(text)), ("NoBlocking", "NoBlocking"));
         assert_eq!(named.arguments_text(text), arguments);
-        assert_eq!(named.decode::<NoBlocking>(text).unwrap(), NoBlocking { limit });
+        assert_eq!(
+            named.decode::<NoBlocking>(text).expect("a test knows that it is there"),
+            NoBlocking { limit }
+        );
     }
 }
 
@@ -385,8 +388,12 @@ fn mistakes_in_arguments_point_into_the_whole_text_and_know_the_name() {
         ),
     ] {
         let text = format!("(protocol: TwoPhaseCommit{argument})");
-        let tree = Tree::parse(&text).unwrap();
-        let named = decode_named(&text, tree.find(&text, "protocol").unwrap()).unwrap();
+        let tree = Tree::parse(&text).expect("a test knows that it is there");
+        let named = decode_named(
+            &text,
+            tree.find(&text, "protocol").expect("a test knows that it is there"),
+        )
+        .expect("a test knows that it is there");
         let found = named.decode::<TwoPhaseCommit>(&text).unwrap_err();
         let told = (found[0].code.as_str(), found[0].span.of(&text), found[0].message.as_str());
         assert_eq!((found.len(), told), (1, (code, token, message)));
@@ -396,10 +403,12 @@ fn mistakes_in_arguments_point_into_the_whole_text_and_know_the_name() {
 #[test]
 fn a_value_without_a_name_is_refused_where_a_name_is_looked_up() {
     for text in ["\"AtomicCommit\"", "(limit: 1)", "5", "[]"] {
-        let node = Tree::parse(text).unwrap().root;
+        let node = Tree::parse(text).expect("a test knows that it is there").root;
         assert_eq!(decode_named(text, &node).unwrap_err().code, Code::WrongType);
     }
-    let quoted = decode_named("\"A\"", &Tree::parse("\"A\"").unwrap().root).unwrap_err();
+    let quoted =
+        decode_named("\"A\"", &Tree::parse("\"A\"").expect("a test knows that it is there").root)
+            .unwrap_err();
     assert_eq!(quoted.help, ["write it without quotes: A"]);
 }
 
@@ -422,7 +431,10 @@ fn a_raw_value_can_be_asked_for() {
         seed: u8,
     }
     let text = "(protocol: A(b: 1), seed: 7)";
-    assert_eq!(whole::<Open>(text).unwrap().protocol.get_ron(), "A(b: 1)");
+    assert_eq!(
+        whole::<Open>(text).expect("a test knows that it is there").protocol.get_ron(),
+        "A(b: 1)"
+    );
     one::<Open>(
         "(protocol: A(b: 1), seed: 700)",
         "SB0108",

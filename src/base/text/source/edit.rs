@@ -147,7 +147,7 @@ mod tests {
 
     fn set(text: &str, path: &str, value: &str) -> String {
         let edited = splice(text, path, value).unwrap_or_else(|wrong| panic!("{wrong}"));
-        Tree::parse(&edited.text).unwrap();
+        Tree::parse(&edited.text).expect("a test knows that it is there");
         edited.text
     }
 
@@ -221,10 +221,10 @@ mod tests {
     #[test]
     fn later_edits_move_the_places_of_earlier_ones() {
         let mut edited = Edited::new("(a: 1, b: 2)");
-        edited.set("b", "22", "--set b=22").unwrap();
-        edited.set("a", "(x: 1)", "--set a").unwrap();
-        edited.set("c", "3", "--set c=3").unwrap();
-        edited.set("a.x", "4", "--set a.x=4").unwrap();
+        edited.set("b", "22", "--set b=22").expect("a test knows that it is there");
+        edited.set("a", "(x: 1)", "--set a").expect("a test knows that it is there");
+        edited.set("c", "3", "--set c=3").expect("a test knows that it is there");
+        edited.set("a.x", "4", "--set a.x=4").expect("a test knows that it is there");
         assert_eq!(edited.text, "(a: (x: 4), b: 22, c: 3)");
         let places: Vec<(&str, &str)> = edited
             .insertions
@@ -240,15 +240,16 @@ mod tests {
                 ("--set a.x=4", "4")
             ]
         );
-        edited.set("a", "7", "--set a=7").unwrap();
+        edited.set("a", "7", "--set a=7").expect("a test knows that it is there");
         let flags: Vec<&str> = edited.insertions.iter().map(|made| made.flag.as_str()).collect();
         assert_eq!(flags, ["--set b=22", "--set c=3", "--set a=7"]);
     }
 
     #[test]
     fn a_mistake_in_an_edit_names_its_flag() {
-        let edited = splice("(network: (loss: \"1%\"))", "network.los", "5%").unwrap();
-        let start = edited.text.find("los:").unwrap();
+        let edited = splice("(network: (loss: \"1%\"))", "network.los", "5%")
+            .expect("a test knows that it is there");
+        let start = edited.text.find("los:").expect("a test knows that it is there");
         let inside = Diagnostic::error(Code::UnknownField, Span { start, end: start + 3 }, "");
         let outside = Diagnostic::error(Code::UnknownField, Span { start: 1, end: 8 }, "");
         let mut both = [inside, outside];

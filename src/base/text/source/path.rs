@@ -219,7 +219,7 @@ mod tests {
     )"#;
 
     fn at(path: &str) -> Result<&'static str, PathError> {
-        let tree = Tree::parse(TEXT).unwrap();
+        let tree = Tree::parse(TEXT).expect("a test knows that it is there");
         tree.find(TEXT, path).map(|node| node.span.of(TEXT))
     }
 

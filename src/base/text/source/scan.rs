@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn attributes_and_comments_are_skipped() {
         let text = "// a\n#![enable(implicit_some)]\n# ! [schema = \"]\"] /* b /* c */ */ Some(5)";
-        let root = Tree::parse(text).unwrap().root;
+        let root = Tree::parse(text).expect("a test knows that it is there").root;
         assert_eq!(root.text(text), "Some(5)");
     }
 
@@ -455,15 +455,25 @@ mod tests {
     #[test]
     fn a_raw_identifier_is_known_without_its_prefix() {
         let text = "(r#type: r#Fn(1), rx: r)";
-        let root = Tree::parse(text).unwrap().root;
-        assert_eq!(root.field(text, "type").unwrap().name(text), Some("Fn"));
-        assert_eq!(root.field(text, "rx").unwrap().name(text), Some("r"));
+        let root = Tree::parse(text).expect("a test knows that it is there").root;
+        assert_eq!(
+            root.field(text, "type").expect("a test knows that it is there").name(text),
+            Some("Fn")
+        );
+        assert_eq!(
+            root.field(text, "rx").expect("a test knows that it is there").name(text),
+            Some("r")
+        );
     }
 
     #[test]
     fn maps_know_their_keys_and_values() {
         let text = "{\"a\": 1, (2, 3): [],}";
-        let Kind::Map(entries) = Tree::parse(text).unwrap().root.kind else { panic!("a map") };
+        let Kind::Map(entries) =
+            Tree::parse(text).expect("a test knows that it is there").root.kind
+        else {
+            panic!("a map")
+        };
         let texts: Vec<_> = entries.iter().map(|(k, v)| (k.text(text), v.text(text))).collect();
         assert_eq!(texts, [("\"a\"", "1"), ("(2, 3)", "[]")]);
     }
@@ -511,8 +521,16 @@ mod tests {
     #[test]
     fn a_part_is_mapped_with_the_offsets_of_the_whole() {
         let text = "(a: B(c: 1), d: 2)";
-        let part = Tree::parse(text).unwrap().root.field(text, "a").unwrap().clone();
-        assert_eq!(Tree::parse_part(text, part.span).unwrap().root, part);
+        let part = Tree::parse(text)
+            .expect("a test knows that it is there")
+            .root
+            .field(text, "a")
+            .expect("a test knows that it is there")
+            .clone();
+        assert_eq!(
+            Tree::parse_part(text, part.span).expect("a test knows that it is there").root,
+            part
+        );
     }
 
     fn well_formed() -> impl Strategy<Value = String> {
@@ -567,9 +585,9 @@ mod tests {
 
         #[test]
         fn every_part_of_a_well_formed_text_scans_again_as_the_same(text in well_formed()) {
-            let tree = Tree::parse(&text).unwrap();
+            let tree = Tree::parse(&text).expect("a test knows that it is there");
             walk(&tree.root, &mut |node| {
-                assert_eq!(&Tree::parse_part(&text, node.span).unwrap().root, node);
+                assert_eq!(&Tree::parse_part(&text, node.span).expect("a test knows that it is there").root, node);
                 for child in node.children() {
                     assert!(node.span.start <= child.span.start && child.span.end <= node.span.end);
                 }
