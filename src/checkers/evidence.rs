@@ -81,6 +81,11 @@ fn fact_says(fact: &Fact) -> String {
         Fact::TookEffect(item) => format!("item {item} took effect"),
         Fact::Holds { key, value, beside: 0 } => format!("held {value} in register {key}"),
         Fact::Holds { key, value, .. } => format!("held {value} beside it in register {key}"),
+        Fact::Logged { lsn, key, value } => format!("logged {value} for key {key} at {lsn}"),
+        Fact::Synced(upto) => format!("had synced all up to {upto}"),
+        Fact::Applied(lsn) => format!("applied the change at {lsn}"),
+        Fact::Recovered(upto) => format!("recovered all up to {upto}"),
+        Fact::Refuses(lsn) => format!("refused to serve: damage at {lsn}"),
     }
 }
 

@@ -88,7 +88,12 @@ impl Knowledge {
             | Fact::Stages { .. }
             | Fact::Accepted(_)
             | Fact::TookEffect(_)
-            | Fact::Holds { .. } => {}
+            | Fact::Holds { .. }
+            | Fact::Logged { .. }
+            | Fact::Synced(_)
+            | Fact::Applied(_)
+            | Fact::Recovered(_)
+            | Fact::Refuses(_) => {}
         }
     }
 
