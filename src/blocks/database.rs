@@ -33,7 +33,7 @@
 use crate::{base::ids::TxnId, engine::protocol::Logged};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, VecDeque, vec_deque},
     fmt,
     ops::Bound,
     sync::Arc,
@@ -242,7 +242,7 @@ impl<S: Schema> Database<S> {
     pub fn changes_after(
         &self,
         position: Version,
-    ) -> Result<impl Iterator<Item = &Commit<S>>, OutOfReach> {
+    ) -> Result<vec_deque::Iter<'_, Commit<S>>, OutOfReach> {
         let kept_after = self.changes_kept_after();
         if position < kept_after {
             return Err(OutOfReach::TooLate { kept_after });
