@@ -532,9 +532,8 @@ impl Naive {
             }
             SetAside(slot) => _ = self.notes.insert(slot, std::mem::take(note)),
             Resume(slot) => *note = self.notes.remove(&slot).unwrap_or_default(),
-            Abort => *note = Note::default(),
+            Abort | Checkpoint => *note = Note::default(),
             Commit => self.commit(std::mem::take(note)),
-            Checkpoint => *note = Note::default(),
             Truncate(version) => {
                 *note = Note::default();
                 let last = self.commits.len() as u64;
