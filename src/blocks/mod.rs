@@ -13,3 +13,6 @@
 
 // A log of events that many publish to and read from: one node, one topic, nothing forgotten.
 pub mod toy_broker;
+
+// Tables with transactions on the log of one node: versions, row locks, a stream of changes.
+pub mod database;
