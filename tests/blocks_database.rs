@@ -389,7 +389,7 @@ fn crashing() -> Setup {
         down: Span::For(sampler(Law::Fixed(Duration::from_millis(30)))),
         cut: CutAt::Anywhere,
         disk: DiskFate::Keep,
-        keeps: None,
+        keeps: splitbrain::engine::faults::Keeps::default(),
     };
     let when = When::EachEffect { chance: Probability::from_ratio(1, 60), nodes: vec![] };
     setup.rules.push(Rule { id: "crash".to_owned(), when, what });
