@@ -15,7 +15,12 @@
 use super::{
     CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, ensure},
-    history::{self, Model, Rules, engine::Gathered, recheck},
+    history::{
+        self, Model, Rules,
+        calls::{Action, Call},
+        engine::Gathered,
+        recheck,
+    },
 };
 use crate::engine::{operations::Operation, signal::Signal};
 use recheck::Told;
@@ -80,7 +85,10 @@ impl Checker for Linearizable {
             Registers::CasRegister => Model::CasRegister,
         };
         let (history, initial) = self.gathered.history(initial);
-        if let Some(call) = history.calls.iter().find(|call| !model.knows(call.action)) {
+        let compares = |call: &&Call| matches!(call.action, Action::Cas { .. });
+        if model == Model::Register
+            && let Some(call) = history.calls.iter().find(compares)
+        {
             let why = format!(
                 "{} asked for `{}`, which no register knows: set `model: CasRegister`",
                 history.whose.name(call.process),
