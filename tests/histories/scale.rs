@@ -248,7 +248,7 @@ fn a_history_that_blows_the_search_is_unknown() {
 fn unknown_calls_that_nobody_sees_cost_no_configurations() {
     let op = |process, (invoked, ended), what| Op { process, invoked, ended, what };
     let unknown = |what: fn(i64) -> What| {
-        (0..20).map(move |number| op(10 + number as u32, (number, None), what(100 + number)))
+        (0..20).map(move |number| op(10 + number as u32, (number, None), what(100 + number as i64)))
     };
     let list = [
         op(0, (30, Some(31)), What::Replace(vec![1])),
