@@ -3,7 +3,7 @@
 //! ```text
 //!   small_register.ron ──explore──▶ exhausted, golden counts, linearizable
 //!           └ without the write-back ──▶ new, then old ──export──▶ a script that does it in time
-//!   inversion ──sweep──▶ a seed ──shrink──▶ one write, two reads, a few late messages
+//!   inversion ──sweep──▶ a seed ──shrink──▶ one write, two reads, three late messages
 //! ```
 //!
 //! Counts were read off and change with the protocol, with what a state is and with what the check
@@ -98,8 +98,22 @@ fn a_writer_and_two_readers_are_exhausted_and_no_order_breaks_the_register() {
 
 #[test]
 fn without_the_write_back_some_order_shows_the_new_value_and_then_the_old_and_so_does_its_script() {
-    let sets = [("ablate", "[\"WriteBack\"]"), ("expect", "Violates(\"linearizable\")")];
-    let plan = scenario("small_register", &sets);
+    // Coordinators apart from replicas: a message of a node to itself cannot be late in time.
+    let text = r#"Scenario(
+        title: "one writer, two readers, no write-back",
+        protocol: Quorum(n: 3, order: Query, read_repair: Off, coordinators: 3, resend: Never),
+        network: (latency: Uniform("1ms", "3ms")),
+        workload: Requests([
+            (at: "0ms", client: 1, node: "c1", ask: Write(key: 0, value: 1)),
+            (at: "1ms", client: 2, node: "c2", ask: Read(key: 0)),
+            (at: "2ms", client: 3, node: "c3", ask: Read(key: 0)),
+        ]),
+        patience: "10s",
+        checks: [Linearizable],
+        expect: Violates("linearizable"),
+        run: (for: "2s"),
+    )"#;
+    let plan = load(&Registry::built_in(), "small", &Edited::new(text)).expect("it is sound");
     let (model, explored) = explore(&plan, multiset(3, [0, 0, 0]));
     assert_eq!(explored.report.end, End::Violated);
     let found = &explored.report.violations[0];
@@ -140,7 +154,10 @@ fn a_seed_of_the_inversion_shrinks_to_a_writer_and_two_reads() {
         let readers = draft.operations.iter().filter(|asked| !is_write(asked.ask));
         assert!(readers.clone().all(|asked| asked.client != writer), "{}", draft.text());
         let size = draft.size();
-        assert!(size.faults == 0 && size.oddities() <= 4, "{}", draft.text());
+        assert_eq!(size.faults, 0, "{}", draft.text());
+        // Where repairs travel behind the answers, more spans matter.
+        let oddities_max = if name == "inversion_without_write_back" { 3 } else { 8 };
+        assert!(size.oddities() <= oddities_max, "{}", draft.text());
     }
 }
 
