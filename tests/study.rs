@@ -313,7 +313,11 @@ fn staleness_fades_as_the_closed_form_says() {
     let (cells, measured) = measured(&study, 10);
     for (cell, measured) in cells.iter().zip(&measured) {
         let stale = measured.estimates[0].value.unwrap();
-        assert_eq!(stale <= 0.0, cell.points[0] == 4, "only R + W > N is never stale: {stale}");
+        let is_strict = cell.points[0] == 4;
+        assert!(!is_strict || stale <= 0.0, "R + W > N is never stale: {stale}");
+        // Later the rarest is too rare for so few seeds.
+        let at_once = cell.points[1] == 0;
+        assert!(is_strict || !at_once || 0.0 < stale, "R + W <= N is stale at once");
     }
 }
 
