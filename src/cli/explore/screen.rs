@@ -17,7 +17,7 @@ use crate::{
     explore::{
         breadth_first::{Bound, Counterexample, End, Explored, Report},
         models::ModelEntry,
-        world::{Checks, Network, WorldModel, WorldOptions},
+        world::{Checks, Network, Patience, WorldModel, WorldOptions},
     },
     scenario::plan::Plan,
 };
@@ -159,6 +159,9 @@ impl Shown<'_> {
         }
         if let Some(firings) = budgets.firings {
             parts.push(format!("{firings} firings of timers"));
+        }
+        if self.model.patience() == Patience::OutlastsTheRun {
+            parts.push("clients wait for as long as it takes".to_owned());
         }
         parts.join(", ")
     }

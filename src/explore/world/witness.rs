@@ -84,8 +84,10 @@ impl WorldModel {
         let mut signals = Vec::new();
         for (place, (state, &ordinal)) in states.iter().zip(&found.path.steps).enumerate() {
             let event = EventId(place as u32 + 1);
+            // Steps follow each other; what happened in one instant would count as concurrent.
+            let at = Time::from_nanos(u64::from(event.0));
             let told = self.told(state, ordinal);
-            signals.extend(told.into_iter().map(|what| Signal { at: Time::ZERO, event, what }));
+            signals.extend(told.into_iter().map(|what| Signal { at, event, what }));
         }
         signals
     }

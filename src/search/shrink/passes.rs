@@ -248,10 +248,20 @@ impl Shrinker<'_> {
             };
             self.shorten(earliest, at, |draft, shorter| draft.operations[place].at = shorter);
         }
-        self.attempt(|draft| {
-            draft.operations.iter_mut().for_each(|asked| asked.client = 1);
-        });
+        self.merge_clients();
         self.attempt(|draft| draft.patience = freeze::rounded(draft.patience));
+    }
+
+    /// One client asks for everything, unless it would ask before it has heard: then who is told
+    /// apart is part of the story.
+    fn merge_clients(&mut self) {
+        let history = self.recorded(&self.best).run.history;
+        let overlap = history
+            .windows(2)
+            .any(|pair| pair[0].ending.is_none_or(|(ended_at, _)| pair[1].invoked_at < ended_at));
+        if !overlap {
+            self.attempt(|draft| draft.operations.iter_mut().for_each(|asked| asked.client = 1));
+        }
     }
 
     /// Looks for a small value between two at which it still fails, and one with few digits.
