@@ -175,14 +175,14 @@ fn a_kept_cell_is_believed_unless_its_runs_changed_or_a_fresh_start_is_wanted() 
     let path = home.join("cells.jsonl");
     let cells = fs::read_to_string(&path).unwrap();
     let row: serde_json::Value = serde_json::from_str(cells.lines().next().unwrap()).unwrap();
-    let trials = format!("\"{}\"]", row["estimates"][0][3].as_str().unwrap());
-    fs::write(&path, cells.replacen(&trials, "\"123456789\"]", 1)).unwrap();
+    let trials = format!("\"{}\",", row["estimates"][0][3].as_str().unwrap());
+    fs::write(&path, cells.replacen(&trials, "\"123456789\",", 1)).unwrap();
     let believed = told(&study, &home, &["--csv"]).0;
     assert!(believed.contains(",123456789,"), "what is kept is not measured again: {believed}");
     assert_eq!(told(&study, &home, &["--csv", "--fresh"]).0, whole.0);
     // Another hash of the first seed: the protocol or the engine runs otherwise by now.
     let hash = row["first_hash"].as_str().unwrap();
-    let doubted = cells.replacen(&trials, "\"123456789\"]", 1).replacen(hash, &"0".repeat(32), 1);
+    let doubted = cells.replacen(&trials, "\"123456789\",", 1).replacen(hash, &"0".repeat(32), 1);
     fs::write(&path, doubted).unwrap();
     assert_eq!(told(&study, &home, &["--csv"]).0, whole.0);
     // Other seeds are other cells.

@@ -125,13 +125,13 @@ fn who_took_something_may_have_taken_what_nobody_else_saw() {
 
 #[test]
 fn a_set_is_illegal_where_one_of_its_elements_is() {
-    let before = ["0: add 1 @0..50", "1: add 2 @0..10", "2: remove 2 @20..30", "3: set 1 @31..60"];
+    let before = ["0: add 1 @0..50", "1: add 2 @1..10", "2: remove 2 @20..30", "3: set 1 @31..60"];
     legal(Model::Set, &[&before[..], &["4: lacks 2 @40..45"]].concat());
     illegal(Model::Set, &[&before[..], &["4: has 2 @40..45"]].concat());
     // Each element by itself is legal here; the reads disagree on which came first.
-    let both = ["0: add 1 @0..100", "1: add 2 @0..100", "2: set 1 @10..20"];
-    legal(Model::Set, &[&both[..], &["3: set 1 2 @10..30"]].concat());
-    illegal(Model::Set, &[&both[..], &["3: set 2 @10..30"]].concat());
+    let both = ["0: add 1 @0..100", "1: add 2 @1..100", "2: set 1 @10..20"];
+    legal(Model::Set, &[&both[..], &["3: set 1 2 @11..30"]].concat());
+    illegal(Model::Set, &[&both[..], &["3: set 2 @11..30"]].concat());
 }
 
 #[test]

@@ -24,8 +24,8 @@ use super::{
 /// How many calls all elements together may have at most.
 const CALLS_MAX: usize = 1 << 21;
 
-/// All calls that say something of an element for which they have no legal order, and how many
-/// configurations were met until one was found.
+/// Calls that have no legal order because of one element, and how many configurations were met
+/// until one was found.
 pub(super) fn illegal_part(
     history: &History,
     calls: &[Call],
@@ -52,7 +52,7 @@ pub(super) fn illegal_part(
             order(history, &relevant(history, &part), &Rules { initial, ..rules.clone() }, None);
         met += sought.met;
         if sought.found == Found::Nothing {
-            return (Some(about(history, calls, element)), met);
+            return (Some(about(history, calls, (element, rules))), met);
         }
     }
     (None, met)
@@ -97,12 +97,14 @@ fn split<'c>(history: &History, calls: &'c [Call]) -> Split<'c> {
     (by_element, reads.collect())
 }
 
-/// The calls that say something of an element: those on it, and reads of the whole set.
-fn about(history: &History, calls: &[Call], element: Value) -> Vec<Call> {
-    let says = |call: &&Call| match call.action {
-        Action::ReadSet(_) => true,
-        action => element_of(action) == Some(element),
-    };
-    let part: Vec<Call> = calls.iter().filter(says).copied().collect();
-    relevant(history, &part)
+/// Calls for which there is no legal order: those on the element where they suffice, else all. A
+/// read of the whole set without what put the other elements there would be illegal for another
+/// reason.
+fn about(history: &History, calls: &[Call], (element, rules): (Value, &Rules)) -> Vec<Call> {
+    let own = calls.iter().filter(|call| element_of(call.action) == Some(element));
+    let own = relevant(history, &own.copied().collect::<Vec<_>>());
+    match order(history, &own, rules, None).found {
+        Found::Nothing => own,
+        Found::Order(_) | Found::GaveUp(_) => calls.to_vec(),
+    }
 }
