@@ -11,7 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "common/faulty.rs"]
-#[expect(dead_code, reason = "only its types are needed here")]
+#[allow(dead_code, reason = "only its types are needed here")]
 mod faulty;
 
 use serde_json::Value;

@@ -11,7 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "common/faulty.rs"]
-#[expect(dead_code, reason = "the other one is for sweeps")]
+#[allow(dead_code, reason = "the other one is for sweeps")]
 mod faulty;
 
 use serde_json::Value;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   2 finds in 250 seeds  ──Wilson──▶  a share of 0.22 % to 2.9 %, 0.80 % seen
-//!   seeds to a find       P(W > w) = (1 − p)^w       ├─ 1 ──── 87 ──────────────── 1675 ─┤
+//!   seeds to a find       P(W > w) = (1 − p)^w       ├─ 1 ──── 87 ──────────────── 1678 ─┤
 //! ```
 //!
 //! How many seeds it takes to find that a step is missing follows from the share: seeds are
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn few_finds_say_little_about_long_waits() {
-        // By hand: ln 2 / −ln 0.992 = 86.3, −ln 0.025 / −ln(1 − 0.0022) = 1 675.
+        // By hand: ln 2 / −ln 0.992 = 86.3, −ln 0.025 / −ln(1 − 0.0022) = 1 678.
         let Waits { median, low, high } = Waits::of(2, 250);
         assert_eq!((low, median), (1, 87));
         assert!((1_650..1_700).contains(&high), "{high}");
