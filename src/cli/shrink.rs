@@ -16,7 +16,7 @@ use super::{
     exit::Code,
 };
 use crate::{
-    base::ids::Seed,
+    base::{digest::fold_text, ids::Seed},
     checkers::Verdict,
     engine::trace::ENGINE_EPOCH,
     report::story::story,
@@ -26,7 +26,7 @@ use crate::{
         shrink::{Seen, Shrunk, Tools, shrink as search},
     },
 };
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Arguments that name a failure; to be flattened into those of a command.
 #[derive(Debug, clap::Args)]
@@ -183,8 +183,11 @@ fn deliver(
         environment.print(&text);
         return Code::AsExpected;
     }
-    let file = format!("{}-{}.ron", named.seed, wanted.property.replace('.', "-"));
-    let home = || Path::new("reports").join(&named.file.plan.name).join("shrunk").join(file);
+    let file = format!("{}-{}.ron", named.seed, find_name(wanted));
+    let home = || {
+        let folder = Path::new("reports").join("shrunk");
+        folder.join(folder_of(&named.file.path, &named.sets)).join(file)
+    };
     let path = arguments.output.clone().unwrap_or_else(home);
     if let Err(error) = write(&path, &text) {
         return environment.usage(&format!("failed to write {}: {error}", path.display()));
@@ -239,10 +242,69 @@ fn violated(shrunk: &Shrunk) -> Vec<&'static str> {
     violated.map(|one| one.property).collect()
 }
 
+/// What a find is called among those of its scenario: property and shape.
+pub(super) fn find_name(fingerprint: &Fingerprint) -> String {
+    fingerprint.to_string().replace(['/', '.'], "-")
+}
+
+/// So long a part of a name may be.
+const NAME_MAX: usize = 80;
+
+/// The folder for finds of a scenario with some edits, one for each: `scenarios/swarm/loss=5%`.
+pub(super) fn folder_of(scenario: &Path, edits: &[(String, String)]) -> PathBuf {
+    let mut folder = PathBuf::new();
+    for part in scenario.with_extension("").components() {
+        match part {
+            Component::Normal(name) => folder.push(name),
+            Component::ParentDir => folder.push("up"),
+            Component::RootDir | Component::Prefix(_) => folder.push("root"),
+            Component::CurDir => {}
+        }
+    }
+    folder.extend(edits.iter().map(|(path, value)| file_name(&format!("{path}={value}"))));
+    folder
+}
+
+/// A text as the name of a file; where it cannot stand as it is, its digest keeps it apart.
+fn file_name(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.=,%".contains(c);
+    if text.len() <= NAME_MAX && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().filter(|c| plain(*c)).take(NAME_MAX).collect();
+    format!("{kept}-{:08x}", fold_text(text) >> 32)
+}
+
 /// Writes a file, with the folders above it.
 pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_gets_folders_of_its_own() {
+        let folder = |path: &str, edits: &[(&str, &str)]| {
+            let edits = edits.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned()));
+            folder_of(Path::new(path), &edits.collect::<Vec<_>>()).display().to_string()
+        };
+        assert_eq!(folder("a/b.ron", &[]), "a/b");
+        assert_eq!(folder("a/b.ron", &[("network.loss", "5%")]), "a/b/network.loss=5%");
+        let mut all =
+            vec![folder("a/b.ron", &[]), folder("/a/b.ron", &[]), folder("../a/b.ron", &[])];
+        let long = "x".repeat(300);
+        for value in ["[A]", "(A)", "A", "a b", "ab", &long, &long[1..]] {
+            all.push(folder("a/b.ron", &[("c", value)]));
+        }
+        assert!(all.iter().all(|name| name.split('/').all(|part| part.len() <= NAME_MAX + 9)));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count, "{all:?}");
+    }
 }

@@ -245,6 +245,11 @@ impl WorldModel {
         &self.judged
     }
 
+    /// Whether a property was put to the test on some path that was explored so far.
+    pub fn is_tested(&self, property: &str) -> bool {
+        self.inner.borrow().monitors.is_tested(property)
+    }
+
     /// Properties of the scenario that need a clock or an end to be judged.
     pub fn not_judged(&self) -> &[PropertyInfo] {
         &self.not_judged

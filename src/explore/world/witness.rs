@@ -13,12 +13,12 @@ use crate::{
     checkers::{Finish, Verdict, Witness},
     engine::{
         operations::Ending,
-        runner::{Outcome, RunEnd},
         signal::{Signal, What},
     },
     explore::{
         breadth_first::Counterexample,
         model::{Ordinal, replay},
+        monitors::PATH_END,
     },
     scenario::plan::Plan,
 };
@@ -62,14 +62,7 @@ impl WorldModel {
                 checker.on_signal(signal);
             }
         }
-        let end = RunEnd {
-            outcome: Outcome::Finished,
-            quiet_at: Time::ZERO,
-            progress_at: Time::ZERO,
-            end: Time::ZERO,
-            healed: false,
-        };
-        let finish = Finish { end: &end, waiting: &[], history: &[] };
+        let finish = Finish { end: &PATH_END, waiting: &[], history: &[] };
         let mut judgements = checkers.iter_mut().flat_map(|checker| checker.finish(&finish));
         let broken = judgements.find(|one| one.property == found.violation.property)?;
         match broken.verdict {
