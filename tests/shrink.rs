@@ -258,8 +258,7 @@ fn shrinking_never_makes_more_of_what_is_odd() {
 
 #[test]
 fn strikes_get_names_that_no_rule_has() {
-    let happy = shipped().into_iter().find(|plan| plan.name == "happy_path");
-    let text = happy.expect("it is shipped").text;
+    let text = include_str!("../scenarios/two_phase_commit/happy_path.ron");
     let faults = r#"faults: [
         (id: "a", when: Times(count: (2, 2), within: ("100ms", "1s")), do: Pause(node: Node("c"), for: "1ms")),
         (id: "a_2", when: At("10ms"), do: Pause(node: Node("p1"), for: "1ms")),

@@ -28,12 +28,12 @@ fn plan(text: &str) -> Plan {
     })
 }
 
-/// One transfer; nobody may be in doubt for 100 ms, and who is asks after a second.
+/// One transfer; nobody may be in doubt for 100 ms, and nobody asks or tells again for a second.
 fn transfer(what_goes_wrong: &str) -> Plan {
     plan(&format!(
         r#"Scenario(
             title: "one transfer",
-            protocol: TwoPhaseCommit(participants: 2, inquiry_interval: "1s"),
+            protocol: TwoPhaseCommit(participants: 2, inquiry_interval: "1s", resend_interval: "1s"),
             network: (latency: Fixed("1ms")),
             workload: Requests([(at: "0ms", node: "c", ask: Transfer(from: 0, to: 1, amount: 5))]),
             {what_goes_wrong}
@@ -204,5 +204,5 @@ fn no_setting_cures_a_participant_that_is_cut_off() {
     let told = outcomes(&changed, Kind::Setting);
     assert_eq!(told.len(), 4, "{told:?}");
     assert!(told.iter().all(|(_, outcome)| **outcome == Outcome::StillViolated), "{told:?}");
-    assert_only_cause(&changed, "without the cut p1 | the rest (island)");
+    assert_only_cause(&changed, "without the cut p1 | c p2 p3 (island)");
 }
