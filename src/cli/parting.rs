@@ -11,6 +11,7 @@
 //! first one show where each future is going; what comes later follows from them.
 
 use crate::{
+    engine::trace::Kind,
     report::words::{Words, clipped},
     scenario::run::Run,
     search::divergence::{Alike, Divergence, Happening, first_difference, happenings},
@@ -23,7 +24,21 @@ pub(super) const WIDTH: usize = 120;
 /// Everything that happened in a run, in words.
 pub(super) fn told(run: &Run) -> Vec<Happening> {
     let words = Words::of(run);
-    happenings(run, |entry| words.line(entry))
+    happenings(run, |entry| {
+        let line = words.line(entry);
+        match entry.kind {
+            Kind::Lose(_) => fate_first(&line).unwrap_or(line),
+            _ => line,
+        }
+    })
+}
+
+/// `p1 → c  Yes(t1)  lost: …` as `p1 → c  lost: …  Yes(t1)`: long payloads are clipped, and what
+/// became of the message is what matters.
+fn fate_first(line: &str) -> Option<String> {
+    let (message, why) = line.rsplit_once("  lost: ")?;
+    let (ends, payload) = message.split_once("  ")?;
+    Some(format!("{ends}  lost: {why}  {payload}"))
 }
 
 /// Where two runs part: in words if a reader can see it, else to the bit.
@@ -62,4 +77,15 @@ pub(super) fn lines(heads: [&str; 2], runs: [&[Happening]; 2], more: usize) -> S
 pub(super) fn line(happening: &Happening) -> String {
     let Happening { event, at, told, .. } = happening;
     format!("{:6}  {}  {told}", event.to_string(), at.as_seconds_text(6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fate_of_a_message_stands_before_its_payload() {
+        let told = fate_first("p1 → c  Yes(t1, 2  b)  lost: dropped by the link");
+        assert_eq!(told.as_deref(), Some("p1 → c  lost: dropped by the link  Yes(t1, 2  b)"));
+    }
 }

@@ -28,6 +28,9 @@ use crate::{
 };
 use std::path::{Component, Path, PathBuf};
 
+/// What is said of a result that could be smaller.
+const CUT_SHORT: &str = "the budget of runs was used up: not minimal";
+
 /// Arguments that name a failure; to be flattened into those of a command.
 #[derive(Debug, clap::Args)]
 pub(super) struct FailureArguments {
@@ -73,7 +76,7 @@ pub(super) fn shrink(environment: &Environment<'_>, arguments: &Arguments) -> Co
 pub(super) struct Picked {
     pub(super) named: NamedRun,
     pub(super) wanted: Fingerprint,
-    hash: u128,
+    pub(super) seen: Seen,
 }
 
 /// Runs what was named and picks the failure that is meant; says why there is none.
@@ -91,7 +94,7 @@ pub(super) fn pick(
         return Err(Code::Diverged);
     }
     match wanted(&named.file.plan, &seen, keep.as_deref()) {
-        Ok(wanted) => Ok(Picked { named, wanted, hash }),
+        Ok(wanted) => Ok(Picked { named, wanted, seen }),
         Err(Refused::NothingFails) => {
             environment.complain("nothing to do: this run violates nothing\n");
             Err(Code::NothingToRun)
@@ -125,8 +128,11 @@ fn told(plan: &Plan, seed: Seed, wanted: &Fingerprint, shrunk: &Shrunk) -> Vec<S
     let mut lines = vec![
         format!("{wanted}, found in {}@{seed} (epoch {ENGINE_EPOCH}).", plan.name),
         format!("Shrunk in {} runs: {}.", shrunk.runs, sizes(shrunk.before, shrunk.draft.size())),
-        String::new(),
     ];
+    if shrunk.cut_short {
+        lines[1] += &format!(" But {CUT_SHORT}.");
+    }
+    lines.push(String::new());
     lines.extend(story(&shrunk.seen.run));
     lines.extend(shrunk.seen.panic.iter().map(|panic| panic.replace('\n', " ")));
     lines
@@ -176,11 +182,14 @@ fn deliver(
     picked: &Picked,
     shrunk: Shrunk,
 ) -> Code {
-    let Picked { named, wanted, hash } = picked;
+    let Picked { named, wanted, seen } = picked;
     let text = shrunk.draft.text();
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     if to_stdout {
         environment.print(&text);
+        if shrunk.cut_short {
+            environment.complain(&format!("note: {CUT_SHORT}\n"));
+        }
         return Code::AsExpected;
     }
     let file = format!("{}-{}.ron", named.seed, find_name(wanted));
@@ -196,10 +205,10 @@ fn deliver(
     match environment.format {
         Format::Human => {
             let mut lines = format!("shrunk    {wanted}\n");
-            lines += &format!("from      {}\n", named.arguments(*hash));
+            lines += &format!("from      {}\n", named.arguments(seen.run.hash));
             lines += &format!("size      {}\n", sizes(shrunk.before, after));
             let minimal = if shrunk.cut_short {
-                "the budget of runs was used up: not minimal".to_owned()
+                CUT_SHORT.to_owned()
             } else {
                 format!(
                     "1-minimal after {} runs: without any one of these it does not fail so",
