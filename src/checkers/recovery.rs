@@ -367,7 +367,7 @@ impl Recovery {
         };
         let at = recovered.at;
         let sentence = format!("{told}; {node} recovered all up to {upto} at {at}, and {stood}");
-        let cited = [write.asked, heard, recovered].into_iter();
+        let cited = [heard, recovered].into_iter().chain(write.asked);
         let cited: Vec<_> = cited.chain(write.logged.map(|(_, logged)| logged)).collect();
         self.breaks(property, || witness(sentence, &cited));
     }

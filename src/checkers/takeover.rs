@@ -227,7 +227,7 @@ impl Takeover {
         let (key, value) = name;
         let sentence =
             format!("the client was told at {} that {value} is in register {key}; {says}", told.at);
-        let cited = [write.asked, told, by].into_iter();
+        let cited = [told, by].into_iter().chain(write.asked);
         let cited: Vec<_> = cited.chain(write.logged.map(|(_, logged)| logged)).collect();
         self.lost.get_or_insert_with(|| witness(sentence, &cited));
     }
