@@ -262,10 +262,10 @@ impl Recovery {
         self.open = Some(Served { node, upto, signal, holds, whole: true });
     }
 
-    /// A client hears of a write after it was lost.
+    /// A client hears of a write after it was lost. One that was never logged may still come.
     fn lost_late(&mut self, property: &str, name: Name, heard: &Signal) {
-        let lost = self.lineage.write(name).and_then(|write| write.lost);
-        if let Some((How::Own, _)) = lost {
+        let write = self.lineage.write(name).filter(|write| write.logged.is_some());
+        if let Some((How::Own, _)) = write.and_then(|write| write.lost) {
             self.loses_heard(property, name, *heard);
         }
     }
