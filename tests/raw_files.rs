@@ -186,7 +186,8 @@ fn names_that_are_not_synced_revert() {
 
 #[test]
 fn a_lying_disk_loses_at_a_crash_what_it_called_safe() {
-    let lies = r#"(id: "lies", when: At("5ms"), do: BadDisk(node: Node("s"), how: Lies, for: "20ms")),"#;
+    let lies =
+        r#"(id: "lies", when: At("5ms"), do: BadDisk(node: Node("s"), how: Lies, for: "20ms")),"#;
     let requests = write(10, 0, 7) + &read(150, 0);
     let lost = run("", &requests, &(lies.to_owned() + CRASH));
     assert_eq!((answers(&lost), effects(&lost, 0)), (vec![Some(0)], 1));
@@ -210,7 +211,8 @@ fn a_failed_sync_stops_or_is_retried_in_vain_or_ignored() {
 
 #[test]
 fn a_full_disk_drops_what_grows_and_fails_the_next_sync() {
-    let full = r#"(id: "full", when: At("20ms"), do: BadDisk(node: Node("s"), how: Full, for: "20ms"))"#;
+    let full =
+        r#"(id: "full", when: At("20ms"), do: BadDisk(node: Node("s"), how: Full, for: "20ms"))"#;
     let requests =
         write(10, 0, 7) + &write(25, 0, 8) + &write(30, 1, 9) + &read(80, 0) + &read(80, 1);
     let run = run("", &requests, full);
@@ -228,25 +230,25 @@ fn stalled_and_slow_disks_answer_late() {
     assert_eq!(synced("").as_deref(), Some("12 synced"));
     let stall = r#"(id: "x", when: At("5ms"), do: StallDisk(node: Node("s"), for: "20ms"))"#;
     assert_eq!(synced(stall).as_deref(), Some("25 synced"));
-    let slow = r#"(id: "x", when: At("5ms"), do: BadDisk(node: Node("s"), how: Slow(10), for: "20ms"))"#;
+    let slow =
+        r#"(id: "x", when: At("5ms"), do: BadDisk(node: Node("s"), how: Slow(10), for: "20ms"))"#;
     assert_eq!(synced(slow).as_deref(), Some("21 synced"));
 }
 
 #[test]
 fn a_node_that_pauses_during_a_sync_hears_of_it_afterwards() {
-    let pause =
-        r#"(id: "pause", when: At("11500us"), do: Pause(node: Node("s"), for: "10ms")),"#;
+    let pause = r#"(id: "pause", when: At("11500us"), do: Pause(node: Node("s"), for: "10ms")),"#;
     let run_one = run("", &write(10, 0, 7), pause);
     assert_eq!(story(&run_one)[6..], ["21.5 synced", "21.5 replies"]);
-    let fails =
-        r#"(id: "fails", when: At("5ms"), do: FailForce(node: Node("s"), down: "10ms"))"#;
+    let fails = r#"(id: "fails", when: At("5ms"), do: FailForce(node: Node("s"), down: "10ms"))"#;
     let failed = run("after: Ignore", &write(10, 0, 7), &(pause.to_owned() + fails));
     assert_eq!(story(&failed)[6..], ["21.5 failed", "21.5 synced", "21.5 replies"]);
 }
 
 #[test]
 fn a_crash_during_a_sync_without_anything_to_write_hangs_nothing() {
-    let crash = r#"(id: "x", when: At("11500us"), do: Crash(node: Node("s"), down: "5ms", cut: Boundary))"#;
+    let crash =
+        r#"(id: "x", when: At("11500us"), do: Crash(node: Node("s"), down: "5ms", cut: Boundary))"#;
     let requests = write(10, 0, 7) + &write(50, 0, 8);
     let run = run("width: 0", &requests, crash);
     let replies = story(&run).into_iter().filter(|line| line.ends_with("replies")).count();
