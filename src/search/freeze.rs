@@ -480,7 +480,12 @@ pub(super) fn victim(fault: &Fault) -> Option<String> {
 
 /// Surviving sectors as a scenario lists them.
 fn sectors(kept: Keeps) -> Option<Vec<u8>> {
-    kept.sectors.map(|bits| (0..64).filter(|sector| bits >> sector & 1 == 1).collect())
+    kept.sectors.map(listed)
+}
+
+/// Sectors as a scenario lists them.
+pub(super) fn listed(bits: u64) -> Vec<u8> {
+    (0..64).filter(|sector| bits >> sector & 1 == 1).collect()
 }
 
 /// How long a fault lasts.
