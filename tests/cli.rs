@@ -318,7 +318,8 @@ fn topics() -> Vec<(String, Vec<String>)> {
 fn every_word_that_explain_lists_has_a_page() {
     let topics = topics();
     let kinds: Vec<&str> = topics.iter().map(|(kind, _)| kind.as_str()).collect();
-    let expected = ["protocols", "steps", "checks", "properties", "workloads", "faults", "codes"];
+    let expected =
+        ["protocols", "steps", "checks", "properties", "workloads", "faults", "words", "codes"];
     assert_eq!(kinds, expected);
     for (kind, words) in &topics {
         assert!(!words.is_empty(), "there are no {kind}");

@@ -21,8 +21,14 @@ use std::fmt::Write as _;
 /// How wide a line about an event is at most.
 pub(super) const WIDTH: usize = 120;
 
-/// Everything that happened in a run, in words.
+/// Everything that happened in a run, in words: those that recordings keep.
 pub(super) fn told(run: &Run) -> Vec<Happening> {
+    let words = Words::of(run);
+    happenings(run, |entry| words.line(entry))
+}
+
+/// The same for people: of a message that is lost, its fate comes first.
+pub(super) fn told_fate_first(run: &Run) -> Vec<Happening> {
     let words = Words::of(run);
     happenings(run, |entry| {
         let line = words.line(entry);

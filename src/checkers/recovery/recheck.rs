@@ -1,5 +1,9 @@
 //! The witnesses of recovery, checked against the signals alone.
 //!
+//! ```text
+//!   witness ──citations found again──▶ the lineage told anew ──▶ is the clause broken just there?
+//! ```
+//!
 //! The lineage is told again from the beginning for each question, and contents of a recovery are
 //! read off the signals directly behind it: nothing is shared with the folds of the judges.
 
