@@ -35,6 +35,7 @@ fn transfer(what_goes_wrong: &str) -> Plan {
             title: "one transfer",
             protocol: TwoPhaseCommit(participants: 2, inquiry_interval: "1s", resend_interval: "1s"),
             network: (latency: Fixed("1ms")),
+            disk: (force: Fixed("1ms")),
             workload: Requests([(at: "0ms", node: "c", ask: Transfer(from: 0, to: 1, amount: 5))]),
             {what_goes_wrong}
             checks: [AtomicCommit, NoBlocking(limit: "100ms")],
