@@ -339,7 +339,9 @@ mod tests {
 
     fn key(signals: &[Signal]) -> u128 {
         let mut checker = Linearizable::new(Settings::default());
-        signals.iter().for_each(|signal| checker.on_signal(signal));
+        for signal in signals {
+            checker.on_signal(signal);
+        }
         let mut fold = Fold::NEW;
         checker.fold(&mut fold);
         fold.end()
