@@ -27,10 +27,12 @@
 //! counted when its consumer reports a failure or is lost with the event in hand, and not when a
 //! batch is lost on the way. Retention works at checkpoints, which keep the log itself bounded.
 //!
+//! A consumer that polls twice from one place has lost what it was sent, and gets it again.
+//!
 //! Limits: one node. A partition that changes hands is delivered again from the last commit, so
 //! effects happen once only where both consumers keep them in one place, or know events by id. A
-//! consumer that dies `k` times for reasons of its own with one event in hand makes that event a
-//! dead letter, which is kept until somebody looks.
+//! consumer that dies has failed at the first event of *each* partition that it had in hand; one that
+//! dies `k` times makes dead letters of innocent ones too. They are kept until somebody looks.
 //! After Kreps, Narkhede & Rao (2011), Kafka; its KIP-98 (idempotent producers), KIP-932 (counts
 //! of deliveries).
 

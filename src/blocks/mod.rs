@@ -19,3 +19,6 @@ pub mod broker;
 
 // A map that forgets its oldest entries: ids that took effect, answers that were given.
 pub mod remembered;
+
+// Requests and answers: timeouts, retries, hedges, breakers, dead letters, repeats known by id.
+pub mod rpc;

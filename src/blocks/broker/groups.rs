@@ -36,6 +36,8 @@ struct Delivered {
     to: Option<NodeId>,
     /// Behind the last event that ever went out.
     upto: Offset,
+    /// Whether its consumer polled since, and had not handled it.
+    polled: bool,
 }
 
 /// A consumer: its group and its node.
@@ -63,13 +65,26 @@ impl<E: Clone> Broker<E> {
             self.blame((group, from), terms, ctx);
         }
         let partitions = self.share((group, from), terms);
-        if done.iter().map(|done| done.partition).eq(partitions.iter().copied()) {
+        let knows = done.iter().map(|done| done.partition).eq(partitions.iter().copied());
+        if standing == Standing::Stays && knows {
             for &done in &done {
-                self.serve((group, from), done, terms, ctx);
+                if !self.is_in_hand((group, from), done) {
+                    self.serve((group, from), done, terms, ctx);
+                }
             }
         } else {
             ctx.send(from, Message::Assigned { group, partitions });
         }
+    }
+
+    /// Whether a consumer may still be busy with what it was sent; when it polls a second time
+    /// from the same place, it is not.
+    fn is_in_hand(&mut self, (group, node): Member, done: Position) -> bool {
+        let known = self.groups.get_mut(&group);
+        let delivered = known.and_then(|known| known.delivered.get_mut(&done.partition));
+        let Some(delivered) = delivered else { return false };
+        let busy = delivered.to == Some(node) && done.offset < delivered.upto;
+        busy && !std::mem::replace(&mut delivered.polled, true)
     }
 
     /// The partitions of a consumer.
@@ -141,7 +156,7 @@ impl<E: Clone> Broker<E> {
         let end = Offset(first.0 + events.len() as u64);
         let before = known.delivered.get(&partition).map_or(first, |delivered| delivered.upto);
         self.redelivered += end.min(before).0.saturating_sub(first.0);
-        let delivered = Delivered { to: Some(to), upto: end.max(before) };
+        let delivered = Delivered { to: Some(to), upto: end.max(before), polled: false };
         known.delivered.insert(partition, delivered);
         ctx.send(to, Message::Batch(Batch { group, asked, expired, first, attempt, events }));
     }

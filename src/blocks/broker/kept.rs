@@ -138,7 +138,7 @@ impl<E> Kept<E> {
                 committed.get(&(*group, *partition)).copied().unwrap_or_default()
             });
             let floor = match unread {
-                Unread::Keep => done.min(),
+                Unread::Keep => Some(done.min().unwrap_or_default()), // Of nobody: all is unread.
                 Unread::Drop => None,
             };
             while let Some(entry) = log.entries.front() {

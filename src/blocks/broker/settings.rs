@@ -98,7 +98,8 @@ impl Retention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Unread {
-    /// What a group that ever subscribed has not read is kept, however long it is away.
+    /// What a group that ever subscribed has not read is kept, however long it is away; all is, as
+    /// long as nobody has subscribed.
     Keep,
     /// It is dropped like the rest.
     Drop,
