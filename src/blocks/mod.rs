@@ -22,3 +22,6 @@ pub mod remembered;
 
 // Requests and answers: timeouts, retries, hedges, breakers, dead letters, repeats known by id.
 pub mod rpc;
+
+// Tables with transactions on the log of one node: versions, row locks, a stream of changes.
+pub mod database;

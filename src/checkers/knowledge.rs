@@ -88,7 +88,18 @@ impl Knowledge {
             | Fact::Stages { .. }
             | Fact::Accepted(_)
             | Fact::TookEffect(_)
-            | Fact::Holds { .. } => {}
+            | Fact::Holds { .. }
+            | Fact::Logged { .. }
+            | Fact::Synced(_)
+            | Fact::Applied(_)
+            | Fact::Recovered(_)
+            | Fact::Planned { .. }
+            | Fact::DidStep(..)
+            | Fact::UndidStep(..)
+            | Fact::Tombstoned(..)
+            | Fact::Moves { .. }
+            | Fact::SagaEnded(..)
+            | Fact::Refuses(_) => {}
         }
     }
 

@@ -331,7 +331,20 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
         Fact::Stages { txn: of, key, before, after } => {
             Fact::Stages { txn: txn(of), key, before, after }
         }
-        other @ (Fact::Accepted(_) | Fact::TookEffect(_) | Fact::Holds { .. }) => other,
+        other @ (Fact::Accepted(_)
+        | Fact::TookEffect(_)
+        | Fact::Holds { .. }
+        | Fact::Logged { .. }
+        | Fact::Synced(_)
+        | Fact::Applied(_)
+        | Fact::Recovered(_)
+        | Fact::Planned { .. }
+        | Fact::DidStep(..)
+        | Fact::UndidStep(..)
+        | Fact::Tombstoned(..)
+        | Fact::Moves { .. }
+        | Fact::SagaEnded(..)
+        | Fact::Refuses(_)) => other,
     };
     let what = |what| match what {
         What::Stated(at, said) => What::Stated(node(at), fact(said)),

@@ -17,16 +17,18 @@
 use super::{
     core::{Core, Envelope},
     ctx::Delay,
+    device::Job,
+    disk::Survivors,
     operations::Answer,
     protocol::Protocol,
 };
 use crate::base::{
     digest::{Fold, digest},
-    ids::{Lsn, NodeId, OpId},
+    ids::{NodeId, OpId},
     time::Duration,
 };
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Where things are set aside.
 #[derive(Clone, Debug)]
@@ -47,8 +49,8 @@ pub(super) struct Tray<M, T> {
     /// Messages of the node to itself that it has not handled.
     pub(super) local: Vec<Envelope<M>>,
     pub(super) answers: Vec<(OpId, Answer)>,
-    /// The position that the disk is working on.
-    pub(super) flush: Option<Lsn>,
+    /// What the disk is to do, one after the other.
+    pub(super) jobs: VecDeque<Job>,
     /// Timers that are set, in the order of setting.
     pub(super) armed: Vec<Armed<T>>,
     /// Which possibility to take at each branch, and out of how many. Grows when it is too short.
@@ -80,7 +82,7 @@ impl<M, T> Default for Tray<M, T> {
             sent: Vec::new(),
             local: Vec::new(),
             answers: Vec::new(),
-            flush: None,
+            jobs: VecDeque::new(),
             armed: Vec::new(),
             script: Vec::new(),
             branches: 0,
@@ -175,10 +177,20 @@ impl<P: Protocol> Core<P> {
     #[cold]
     pub(super) fn leave_force(&mut self, node: NodeId) -> bool {
         let end = self.cell(node).log.end();
-        let Some(tray) = self.tray() else { return false };
-        tray.flush = Some(end);
+        if !self.leave_job(node, Job::Log(end)) {
+            return false;
+        }
         self.cell(node).flushing = true;
         true
+    }
+
+    /// The same for anything that the disk is to do.
+    #[cold]
+    pub(super) fn leave_job(&mut self, _: NodeId, job: Job) -> bool {
+        self.tray().is_some_and(|tray| {
+            tray.jobs.push_back(job);
+            true
+        })
     }
 
     /// The same for a timer.
@@ -240,8 +252,17 @@ impl<P: Protocol> Core<P> {
     /// How much of the unsynced tail of a log survives, where it is the turn of each possibility.
     #[cold]
     pub(super) fn remainder(&mut self, node: NodeId) -> Option<u32> {
-        let log = &self.cell(node).log;
-        let tail = log.end().0 - log.durable().0;
+        let tail = self.cell(node).log.at_risk();
         self.choose(u64::from(tail) + 1).map(|kept| kept as u32)
+    }
+
+    /// Which unsynced sectors and changes of names survive, where it is the turn of each subset.
+    #[cold]
+    pub(super) fn each_survivor(&mut self, sectors: u32, names: u32) -> Option<Survivors> {
+        self.tray()?;
+        let each = (0..sectors.min(64)).map(|place| self.choose(2).unwrap_or(0) << place);
+        let sectors = each.fold(0, |all, one| all | one);
+        let names = self.choose(u64::from(names) + 1).unwrap_or(0) as u32;
+        Some(Survivors { sectors, names })
     }
 }

@@ -15,6 +15,7 @@
 use super::{
     core::{Core, Effect, EffectOf},
     ctx::{Ctx, Delay},
+    facts::Fact,
     operations::{Answer, Operation},
     protocol::{Logged, Protocol, Step},
     runner::{Catalog, Configured, With},
@@ -37,6 +38,12 @@ pub enum Listed<M, R, T> {
     Write(R),
     /// A record that replaces the log.
     Checkpoint(R),
+    /// Something is done to raw files, in words.
+    File(String),
+    /// A sync under the name of a step, and of what: what follows waits for it.
+    Sync(&'static str, String),
+    /// A fact is stated.
+    State(Fact),
     /// A named step is passed.
     Mark(&'static str),
     /// A timer is set.
@@ -145,6 +152,10 @@ impl<P: Protocol> Bench<P> {
             Effect::SetTimer(delay, timer) => Listed::SetTimer(delay, timer),
             Effect::CancelTimer(timer) => Listed::CancelTimer(timer),
             Effect::Reply(op, answer) => Listed::Reply(op, answer),
+            Effect::File(effect) => Listed::File(effect.to_string()),
+            Effect::Sync(step, target, _) => Listed::Sync(name(step), target.to_string()),
+            Effect::Fetch(file, ..) => Listed::File(format!("reads {file}")),
+            Effect::State(fact) => Listed::State(fact),
         }
     }
 

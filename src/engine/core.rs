@@ -20,8 +20,10 @@ use super::{
     aside::AsideOf,
     clock::Clock,
     counters::Counters,
-    facts::Facts,
-    faults::{RuleState, Watched},
+    device::{Device, FileEffect, Job, Target},
+    disk::{Disk, FileName},
+    facts::{Fact, Facts},
+    faults::{Keeps, RuleState, Watched},
     log::Log,
     network::{Endpoint, LinkNames, Lost, Network},
     operations::{Answer, History},
@@ -35,7 +37,7 @@ use super::{
 };
 use crate::base::{
     draws::{Attempts, Draws, Key, Purpose, name_word},
-    ids::{ClientId, EventId, Lsn, NodeId, OpId, Seed},
+    ids::{ClientId, EventId, NodeId, OpId, Seed},
     queue::{Class, Queue, Tag},
     time::{Duration, Time},
 };
@@ -50,7 +52,7 @@ pub(super) enum Event<M, T> {
     Request { op: OpId, node: NodeId },
     Answer { op: OpId, node: NodeId, answer: Answer },
     Timer { node: NodeId, timer: T },
-    Durable { node: NodeId, incarnation: u16, upto: Lsn },
+    Durable { node: NodeId, incarnation: u16, job: Job },
     Served { node: NodeId, incarnation: u16 },
     Boot { node: NodeId, incarnation: u16 },
     Resume { node: NodeId, ticket: u32 },
@@ -98,12 +100,19 @@ pub(super) enum Effect<M, R, T> {
     Checkpoint(R),
     Mark(u16),
     Reply(OpId, Answer),
+    File(Box<FileEffect>),
+    Sync(u16, Target, Wait),
+    Fetch(FileName, u32, u32),
+    State(Fact),
 }
 
 impl<M, R, T> Effect<M, R, T> {
-    /// Whether it changes the log.
+    /// Whether it changes the log or files, which have the order in which memory saw the changes.
     pub(super) fn logs(&self) -> bool {
-        matches!(self, Self::Force(..) | Self::Write(_) | Self::Checkpoint(_))
+        matches!(
+            self,
+            Self::Force(..) | Self::Write(_) | Self::Checkpoint(_) | Self::File(_) | Self::Sync(..)
+        )
     }
 }
 
@@ -116,10 +125,10 @@ pub(super) enum Wait {
     Handler,
 }
 
-/// Effects that wait until the log is durable up to a position.
+/// Effects that wait until the disk has done something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Parked {
-    pub(super) upto: Lsn,
+    pub(super) until: Job,
     pub(super) effects: u32,
     pub(super) step: u16,
     pub(super) label: u16,
@@ -131,8 +140,8 @@ pub(super) struct Doom {
     pub(super) rule: u16,
     pub(super) effects_left: u32,
     pub(super) at_end: bool,
-    /// How many unsynced records survive; drawn where it is left open.
-    pub(super) keeps: Option<u32>,
+    /// What survives of what was not synced.
+    pub(super) keeps: Keeps,
     /// What the draws about it are named by.
     pub(super) strike: u64,
     /// The handler that it was drawn for, and after how many effects, if for one.
@@ -147,7 +156,7 @@ pub(super) struct Failing {
     pub(super) rule: u16,
     pub(super) strike: u64,
     pub(super) down: Option<Duration>,
-    pub(super) keeps: Option<u32>,
+    pub(super) keeps: Keeps,
 }
 
 /// The node is down.
@@ -175,6 +184,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) booted: bool,
     pub(super) clock: Clock,
     pub(super) log: Log<R>,
+    pub(super) disk: Disk,
+    pub(super) device: Device,
     /// Timers that are set, and the slot of each; `None` once it is due and waits in the inbox.
     pub(super) timers: Vec<(T, Option<u32>)>,
     /// Who waits for which position, oldest first.
@@ -187,8 +198,8 @@ pub(super) struct Cell<M, R, T> {
     pub(super) serving: Option<Waiting<M, T>>,
     pub(super) doom: Option<Doom>,
     pub(super) paused_by: Option<u16>,
-    /// A force that reached the disk while the node was paused: what waits for it goes on later.
-    pub(super) synced: Option<(Lsn, EventId)>,
+    /// What the disk has done while the node was paused: what waits for it goes on later.
+    pub(super) synced: VecDeque<(Job, EventId)>,
     /// A gray failure: what each handler takes, and the rule.
     pub(super) slowed: Option<(Duration, u16)>,
     pub(super) stalled: Option<(Time, u16)>,
@@ -208,6 +219,8 @@ impl<M, R, T> Cell<M, R, T> {
             booted: false,
             clock: Clock::default(),
             log: Log::new(),
+            disk: Disk::default(),
+            device: Device::default(),
             timers: Vec::new(),
             parked: VecDeque::new(),
             held: VecDeque::new(),
@@ -216,7 +229,7 @@ impl<M, R, T> Cell<M, R, T> {
             serving: None,
             doom: None,
             paused_by: None,
-            synced: None,
+            synced: VecDeque::new(),
             slowed: None,
             stalled: None,
             failing: None,
@@ -228,12 +241,15 @@ impl<M, R, T> Cell<M, R, T> {
         (self.pauses, self.spells) = (0, 0);
         (self.flushing, self.booted, self.clock) = (false, false, clock);
         self.log.clear();
+        self.disk.clear();
+        self.device = Device::default();
         self.timers.clear();
         self.parked.clear();
         self.held.clear();
         self.held_records = 0;
         self.inbox.clear();
-        (self.serving, self.doom, self.paused_by, self.synced) = (None, None, None, None);
+        (self.serving, self.doom, self.paused_by) = (None, None, None);
+        self.synced.clear();
         (self.slowed, self.stalled, self.failing) = (None, None, None);
     }
 
@@ -466,7 +482,10 @@ impl<P: Protocol> Core<P> {
             Event::Durable { node: at, incarnation, .. } => (at, incarnation) == (node, current),
             _ => false,
         };
-        if let Some(place) = self.slab.iter().position(of) {
+        let places = (0..self.slab.len()).filter(|&place| of(&self.slab[place]));
+        let mut places: Vec<usize> = places.collect();
+        places.sort_by_key(|&place| self.due(place as u32));
+        for place in places {
             let Slot { cause, event, .. } = self.slab[place].clone();
             self.cancel(place as u32);
             self.put_caused(self.now, Class::Disk, event, cause);
@@ -486,6 +505,7 @@ impl<P: Protocol> Core<P> {
         let what = match awaited {
             Awaited::Force(label) => u64::from(label) << 1,
             Awaited::Timer(label) => u64::from(label) << 1 | 1,
+            Awaited::Sync(step) => u64::from(step) << 1 | 1 << 32,
         };
         let end = self.names.endpoints[usize::from(node.0)];
         let key = self.draws.key(Purpose::Node, [end, name_word("awaited"), what, 1]);
@@ -526,6 +546,12 @@ impl<P: Protocol> Core<P> {
 
     pub(super) fn signal(&mut self, event: EventId, what: What) {
         self.signals.push(Signal { at: self.now, event, what });
+    }
+
+    /// States a fact that no record holds.
+    pub(super) fn state_fact(&mut self, node: NodeId, fact: Fact) {
+        self.signal(self.cause, What::Stated(node, fact));
+        self.progress_at = self.now;
     }
 
     /// States the facts of all records that count by now.

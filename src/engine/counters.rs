@@ -75,6 +75,25 @@ pub struct NodeCounts {
     pub recoveries: u64,
 }
 
+/// What raw files cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskCounts {
+    /// Sectors that syncs wrote.
+    pub sectors_written: u64,
+    /// Sectors that were read.
+    pub sectors_read: u64,
+    /// How often the head had to move.
+    pub seeks: u64,
+    /// Syncs that failed.
+    pub failed_syncs: u64,
+    /// Unsynced sectors that crashes destroyed.
+    pub sectors_lost: u64,
+    /// Unsynced sectors that survived a crash by luck.
+    pub sectors_kept: u64,
+    /// Changes of names that crashes took back.
+    pub names_lost: u64,
+}
+
 /// How operations ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperationCounts {
@@ -99,6 +118,8 @@ pub struct Counters {
     pub steps: Vec<u64>,
     /// Physical forces: several records may share one.
     pub flushes: u64,
+    /// What raw files cost.
+    pub disk: DiskCounts,
     /// Life of the nodes.
     pub nodes: NodeCounts,
     /// How operations ended.

@@ -22,6 +22,8 @@
 
 use super::{
     core::{Core, Effect, EffectOf, FORCING, Parked, Wait},
+    device::{FileEffect, Job, Target},
+    disk::{Disk, FileName},
     effects::After,
     operations::Answer,
     protocol::{Logged, Protocol, Step},
@@ -29,7 +31,7 @@ use super::{
 };
 use crate::base::{
     draws::{Purpose, below, name_word},
-    ids::{ClientId, Lsn, NodeId, NodeSet, OpId, Topic},
+    ids::{ClientId, NodeId, NodeSet, OpId, Topic},
     quantity::Probability,
     time::{Duration, Time},
 };
@@ -74,7 +76,7 @@ pub struct Ctx<'a, P: Protocol> {
 /// The force that a handler's later effects wait for.
 #[derive(Clone, Copy)]
 struct Forced {
-    upto: Lsn,
+    until: Job,
     step: u16,
     label: u16,
 }
@@ -94,6 +96,11 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     /// Hands that only list: every effect is parked, as if behind a force that never ends.
     pub(super) fn listing(me: NodeId, config: &'a P::Config, core: &'a mut Core<P>) -> Self {
         Self { mode: Mode::Parked, ..Self::new(me, config, core) }
+    }
+
+    /// Hands whose effects come before all that waits: for what cannot wait for a disk that failed.
+    pub(super) fn urgent(me: NodeId, config: &'a P::Config, core: &'a mut Core<P>) -> Self {
+        Self { mode: Mode::Live, effects_left: u32::MAX, ..Self::new(me, config, core) }
     }
 
     /// This node.
@@ -177,8 +184,8 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         let logged = Logged::new(record.clone());
         if self.mode == Mode::Behind || self.live() {
             match self.core.force(self.me, index, record.into()) {
-                After::Waits(upto, label) => {
-                    self.wait_for(Forced { upto, step: index, label }, wait);
+                After::Waits(until, label) => {
+                    self.wait_for(Forced { until, step: index, label }, wait);
                 }
                 After::GoesOn | After::Crashes => self.mode = Mode::Dead,
             }
@@ -324,8 +331,62 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         }
     }
 
+    pub(super) fn core(&mut self) -> &mut Core<P> {
+        self.core
+    }
+
+    pub(super) fn disk(&mut self) -> &mut Disk {
+        &mut self.core.cell(self.me).disk
+    }
+
+    /// Whether the next effect acts at once, for effects that nobody waits for.
+    pub(super) fn acts_now(&mut self) -> bool {
+        self.live()
+    }
+
+    /// Whether something that changes the log or files waits.
+    pub(super) fn has_parked_changes(&mut self) -> bool {
+        self.core.cell(self.me).held_records > 0
+    }
+
+    /// A change of files joins those before it at once, as records do.
+    pub(super) fn touch(&mut self, effect: impl FnOnce() -> FileEffect) {
+        if self.mode == Mode::Behind || self.follows_grouped_force() || self.live() {
+            self.core.touch(self.me, effect());
+        } else {
+            self.park(|| Effect::File(Box::new(effect())));
+        }
+    }
+
+    pub(super) fn sync_for(&mut self, step: P::Step, target: Target, wait: Wait) {
+        let index = step.index() as u16;
+        if self.core.setup.ablated >> index & 1 == 1 {
+            self.step(step);
+        } else if self.mode == Mode::Behind || self.live() {
+            match self.core.sync(self.me, index, target) {
+                After::Waits(until, label) => {
+                    self.wait_for(Forced { until, step: index, label }, wait);
+                }
+                After::GoesOn => {}
+                After::Crashes => self.mode = Mode::Dead,
+            }
+        } else {
+            self.park(|| Effect::Sync(index, target, wait));
+        }
+    }
+
+    pub(super) fn fetch(&mut self, name: FileName, first: u32, sectors: u32) {
+        if self.live() {
+            if let After::Waits(until, label) = self.core.fetch(self.me, name, first, sectors) {
+                self.wait_for(Forced { until, step: 0, label }, Wait::Node);
+            }
+        } else {
+            self.park(|| Effect::Fetch(name, first, sectors));
+        }
+    }
+
     #[cold]
-    fn park(&mut self, effect: impl FnOnce() -> EffectOf<P>) {
+    pub(super) fn park(&mut self, effect: impl FnOnce() -> EffectOf<P>) {
         if self.mode == Mode::Dead {
             return;
         }
@@ -357,8 +418,8 @@ impl<'a, P: Protocol> Ctx<'a, P> {
             Mode::Live => core.end_handler(me),
             Mode::Behind => {} // A doom may belong to the handler that is still parked.
             Mode::Parked => {
-                if let Some(Forced { upto, step, label }) = force {
-                    cell.parked.push_back(Parked { upto, effects: parked, step, label });
+                if let Some(Forced { until, step, label }) = force {
+                    cell.parked.push_back(Parked { until, effects: parked, step, label });
                     if waits == Wait::Node {
                         cell.busy |= FORCING;
                     }

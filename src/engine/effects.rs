@@ -13,6 +13,7 @@
 use super::{
     core::{Core, Effect, EffectOf, Envelope, Event, FORCING, Parked, Wait},
     ctx::Delay,
+    device::Job,
     faults::Watch,
     inject::{Moment, Place, Twist},
     log::Writing,
@@ -25,7 +26,7 @@ use super::{
 use crate::base::{
     digest::digest,
     draws::{Key, Purpose, below, name_word},
-    ids::{EventId, Lsn, NodeId, OpId, Topic},
+    ids::{EventId, NodeId, OpId, Topic},
     queue::Class,
     time::{Duration, Time},
 };
@@ -35,8 +36,8 @@ use crate::base::{
 pub(super) enum After {
     /// The next one.
     GoesOn,
-    /// Nothing until the log is durable up to here; the label is the record's.
-    Waits(Lsn, u16),
+    /// Nothing until the disk has done this; the label is that of a record.
+    Waits(Job, u16),
     /// Nothing: a fault struck the node.
     Crashes,
 }
@@ -226,7 +227,7 @@ impl<P: Protocol> Core<P> {
         let record = (digest.fold.short(), label);
         (self.cell(node).asked_for, self.cell(node).asked_at) = (record, event);
         self.flush(node, record);
-        After::Waits(upto, label)
+        After::Waits(Job::Log(upto), label)
     }
 
     /// Appends a record that nobody waits for.
@@ -265,7 +266,7 @@ impl<P: Protocol> Core<P> {
     }
 
     /// Reaches a named step: everything before it has happened. *After* a force is for later.
-    fn reach(&mut self, node: NodeId, step: u16) -> After {
+    pub(super) fn reach(&mut self, node: NodeId, step: u16) -> After {
         self.counters.steps[usize::from(step)] += 1;
         let end = Endpoint::from(node);
         self.note(Kind::Step, (end, end), step, 0, String::new);
@@ -293,25 +294,32 @@ impl<P: Protocol> Core<P> {
         if self.spans_matter() {
             takes = self.awaited(node, Awaited::Force(record.1), takes);
         }
-        let at = self.now + takes;
         let cell = self.cell(node);
         cell.flushing = true;
-        let (incarnation, upto) = (cell.incarnation, cell.log.end());
-        self.put(at, Class::Disk, Event::Durable { node, incarnation, upto });
+        let job = Job::Log(cell.log.end());
+        self.work(node, job, takes);
     }
 
-    /// A force has reached the disk: what waited for it goes on.
-    pub(super) fn durable(&mut self, node: NodeId, upto: Lsn) {
-        if let Some(failing) = self.cell(node).failing.take() {
-            return self.fail_force(node, failing);
+    /// The disk has done something: what waited for it goes on.
+    pub(super) fn durable(&mut self, node: NodeId, job: Job) {
+        self.land(node, job);
+        self.go_on(node, job);
+    }
+
+    /// What waited for the disk goes on.
+    pub(super) fn go_on(&mut self, node: NodeId, job: Job) {
+        match job {
+            Job::Log(upto) => {
+                self.cause = self.note_at(node, Kind::Durable, u64::from(upto.0));
+                self.state_facts(node);
+            }
+            Job::File(..) | Job::Names(_) => {
+                self.note_synced(node, job);
+            }
+            Job::Read(_) => {}
         }
-        let cell = self.cell(node);
-        cell.log.harden(upto);
-        cell.flushing = false;
-        self.cause = self.note_at(node, Kind::Durable, u64::from(upto.0));
-        self.state_facts(node);
         while let Some(&parked) = self.cell(node).parked.front() {
-            if parked.upto > upto {
+            if !self.is_done(node, parked.until) {
                 break;
             }
             if self.passed(node, parked) == After::Crashes {
@@ -356,10 +364,10 @@ impl<P: Protocol> Core<P> {
             match after {
                 After::GoesOn => {}
                 After::Crashes => return After::Crashes,
-                After::Waits(upto, label) => {
+                After::Waits(until, label) => {
                     let front = self.cell(node).parked.front_mut();
                     *front.expect("what is released is parked in front") =
-                        Parked { upto, effects: effects - performed, step, label };
+                        Parked { until, effects: effects - performed, step, label };
                     return after;
                 }
             }
@@ -387,6 +395,24 @@ impl<P: Protocol> Core<P> {
                     self.cell(node).busy |= FORCING;
                 }
                 return (self.force(node, step, record), step);
+            }
+            Effect::Sync(step, target, wait) => {
+                if wait == Wait::Node {
+                    self.cell(node).busy |= FORCING;
+                }
+                return (self.sync(node, step, target), step);
+            }
+            Effect::Fetch(name, first, sectors) => {
+                self.cell(node).busy |= FORCING;
+                self.fetch(node, name, first, sectors)
+            }
+            Effect::File(effect) => {
+                self.touch(node, *effect);
+                After::GoesOn
+            }
+            Effect::State(fact) => {
+                self.state_fact(node, fact);
+                After::GoesOn
             }
             Effect::Mark(step) => self.mark(node, step),
             Effect::Write(record) => {
@@ -419,11 +445,13 @@ impl<P: Protocol> Core<P> {
             cell.busy &= !FORCING;
             return self.end_handler(node);
         }
-        let waits = cell.parked.front().is_some_and(|parked| parked.upto > cell.log.durable());
-        if waits {
+        let durable = cell.log.durable();
+        let waits = cell.parked.front();
+        if waits.is_some_and(|parked| matches!(parked.until, Job::Log(upto) if upto > durable)) {
             let record = self.cell(node).asked_for;
             self.flush(node, record);
         }
+        self.begin_what_waits(node);
     }
 
     /// Sets a timer on the node's own clock.

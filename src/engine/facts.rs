@@ -10,7 +10,8 @@
 //! by the unforced write that it acts on it at once). After a crash the surviving log is
 //! translated again, so a checker sees what a node still knows as well as what it ever said.
 //!
-//! Limits: facts come from records only. What a node merely believes is not a fact.
+//! Limits: facts come from records, and from protocols that bring their own bytes
+//! ([`Ctx::state`](super::ctx::Ctx::state)). What a node merely believes is not a fact.
 
 use crate::base::ids::{NodeSet, TxnId};
 
@@ -26,7 +27,7 @@ pub enum Decision {
 }
 
 /// What a voter promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Vote {
     /// "I can commit, and will not abort on my own."
     Yes,
@@ -35,7 +36,7 @@ pub enum Vote {
 }
 
 /// One thing that a record states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Fact {
     /// A participant voted on a transaction. A Yes leaves it in doubt until it has decided.
     Voted(TxnId, Vote),
@@ -76,6 +77,78 @@ pub enum Fact {
         /// How many values of the same record came before.
         beside: u16,
     },
+    /// A node added a change to its log of bytes, for now only in the cache.
+    Logged {
+        /// Its position, from 1, without gaps.
+        lsn: u64,
+        /// What it changes.
+        key: u32,
+        /// To what.
+        value: i64,
+    },
+    /// All changes up to this position are synced, as far as the node can know.
+    Synced(u64),
+    /// A copy of the change at this position, shipped from elsewhere, shows to readers here.
+    Applied(u64),
+    /// A node has read its files, its own log or that of the node it succeeds, and serves from now
+    /// on what all changes up to this position come to; what it `Holds` of each key follows.
+    Recovered(u64),
+    /// A node has found its files damaged at this position and serves nothing.
+    Refuses(u64),
+    /// A saga has this step, where it begins.
+    Planned {
+        /// Which saga.
+        saga: u64,
+        /// The step, from 0.
+        step: u16,
+        /// The steps whose effects it needs, one bit each.
+        after: u32,
+        /// What may become of it.
+        kind: StepKind,
+    },
+    /// A step took effect at its resource.
+    DidStep(u64, u16),
+    /// Its compensation took effect there.
+    UndidStep(u64, u16),
+    /// Its compensation came first: the step will be refused there.
+    Tombstoned(u64, u16),
+    /// Where a step or a compensation takes effect, a balance changes with it.
+    Moves {
+        /// For which saga.
+        saga: u64,
+        /// Which balance: what is moved, and where.
+        account: u32,
+        /// By how much.
+        by: i64,
+    },
+    /// A saga is over.
+    SagaEnded(u64, SagaEnd),
+}
+
+/// What may become of a step of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum StepKind {
+    /// It can be undone.
+    Compensable,
+    /// It can be undone, and stays done where recovery is partial.
+    Kept,
+    /// Once it is done, the saga only goes forward.
+    Pivot,
+    /// It comes after the pivot and succeeds if it is tried often enough.
+    Retriable,
+}
+
+/// How a saga ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum SagaEnd {
+    /// All steps are done.
+    Done,
+    /// All that was done is undone.
+    Compensated,
+    /// All that was done is undone but what its plan keeps.
+    Partial,
+    /// It waits for a person.
+    Parked,
 }
 
 /// The facts of one record, in order.

@@ -168,6 +168,49 @@ pub enum DiskFate {
     Wipe,
 }
 
+/// What survives of what no sync has covered; drawn where it is left open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// How many records of the log.
+    pub records: Option<u32>,
+    /// Which sectors of raw files, one bit each in the order of files and sectors; beyond the first
+    /// 64 a sector shares the fate of the one 64 before.
+    pub sectors: Option<u64>,
+    /// How many changes of the names of files.
+    pub names: Option<u32>,
+}
+
+/// What is wrong with a disk. Slowness concerns all forces, lies those of logs and raw files; the
+/// rest raw files only.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub enum Trouble {
+    /// For a while it says that data is safe which it only has in a cache of its own.
+    Lies,
+    /// For a while no file can become longer.
+    Full,
+    /// For a while everything takes so many times as long.
+    Slow(u32),
+    /// One bit of a sector flips for good: in a file of this word, or in any.
+    Rots {
+        /// The word of the files' names.
+        #[serde(default)]
+        file: Option<String>,
+        /// Which of their sectors that survived so far, from 0; drawn when left out.
+        #[serde(default)]
+        sector: Option<u32>,
+    },
+    /// One sector of the next sync is written in the wrong place.
+    Misdirects,
+}
+
+impl Trouble {
+    /// Whether it goes on for a while.
+    pub fn lasts(&self) -> bool {
+        matches!(self, Self::Lies | Self::Full | Self::Slow(_))
+    }
+}
+
 /// What a rule does.
 #[derive(Clone, Debug)]
 pub enum What {
@@ -181,8 +224,8 @@ pub enum What {
         cut: CutAt,
         /// What becomes of the log.
         disk: DiskFate,
-        /// How many unsynced records survive; drawn where it is left open.
-        keeps: Option<u32>,
+        /// What survives of what was not synced.
+        keeps: Keeps,
     },
     /// A node handles nothing for a while; its clock goes on, and events queue.
     Pause {
@@ -207,14 +250,23 @@ pub enum What {
         /// For how long.
         span: Span,
     },
-    /// The next force of a node fails, which stops the node.
+    /// A node's disk is bad.
+    BadDisk {
+        /// Who.
+        node: Victim,
+        /// In which way.
+        how: Trouble,
+        /// For how long, if it lasts.
+        span: Span,
+    },
+    /// The next force of a node fails, which stops the node unless its protocol knows better.
     FailForce {
         /// Who.
         node: Victim,
         /// For how long it is down then.
         down: Span,
-        /// How many unsynced records survive; drawn where it is left open.
-        keeps: Option<u32>,
+        /// What survives of what was not synced.
+        keeps: Keeps,
     },
     /// No message crosses between groups of endpoints.
     Cut {
@@ -268,6 +320,11 @@ impl What {
             Self::Slow { .. } => "slow",
             Self::StallDisk { .. } => "stall_disk",
             Self::FailForce { .. } => "fail_force",
+            Self::BadDisk { how: Trouble::Lies, .. } => "lie",
+            Self::BadDisk { how: Trouble::Full, .. } => "full_disk",
+            Self::BadDisk { how: Trouble::Slow(_), .. } => "slow_disk",
+            Self::BadDisk { how: Trouble::Rots { .. }, .. } => "rot",
+            Self::BadDisk { how: Trouble::Misdirects, .. } => "misdirect",
             Self::Cut { .. } => "cut",
             Self::SlowLink { .. } => "slow_link",
             Self::JumpClock { .. } => "jump_clock",

@@ -27,6 +27,9 @@ impl<P: Protocol> World<P> {
             }
             fold.word(u64::from(cell.log.durable().0));
             cell.log.entries().for_each(|(_, entry)| fold.word(digest(&entry.record).fold.short()));
+            if !cell.disk.is_unused() {
+                fold.word(digest(&cell.disk).fold.short());
+            }
             cell.parked.iter().for_each(|parked| fold.word(digest(parked).fold.short()));
             cell.held.iter().for_each(|effect| fold.word(digest(effect).fold.short()));
         }
@@ -50,9 +53,9 @@ fn pending_digest<P: Protocol>(event: &EventOf<P>) -> u128 {
             fold.word(2 << 32 | u64::from(node.0));
             fold.word(digest(timer).fold.short());
         }
-        Event::Durable { node, upto, .. } => {
+        Event::Durable { node, job, .. } => {
             fold.word(3 << 32 | u64::from(node.0));
-            fold.word(u64::from(upto.0));
+            fold.word(digest(job).fold.short());
         }
         Event::Request { op, node } => {
             fold.word(4 << 32 | u64::from(node.0));

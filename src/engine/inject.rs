@@ -18,7 +18,7 @@
 use super::{
     core::{Core, DOWN, Doom, Event, Failing, PAUSED},
     effects::After,
-    faults::{CutAt, DiskFate, Pattern, RuleState, Span, Victim, Watch, What, When},
+    faults::{CutAt, DiskFate, Keeps, Pattern, RuleState, Span, Victim, Watch, What, When},
     network::{Cut, Endpoint, Lost, Slowness},
     protocol::Protocol,
     script::{Decision, Otherwise},
@@ -262,6 +262,12 @@ impl<P: Protocol> Core<P> {
                 self.cell(node).stalled = Some((until, rule));
                 self.disturb(node, rule);
             }
+            What::BadDisk { node, how, span } => {
+                let node = self.victim(rule, node, actor);
+                let until = self.span(rule, span).map_or(Time::MAX, |span| self.now + span);
+                self.spoil(rule, node, how, until);
+                self.disturb(node, rule);
+            }
             What::FailForce { node, down, keeps } => {
                 let node = self.victim(rule, node, actor);
                 let (down, keeps) = (self.span(rule, down), *keeps);
@@ -373,18 +379,32 @@ impl<P: Protocol> Core<P> {
         self.forget(node);
         let keeps = if self.aside.is_some() { self.remainder(node) } else { None };
         let cell = self.cell(node);
-        let remains = match keeps.or(doom.keeps) {
+        let remains = match keeps.or(doom.keeps.records) {
             Some(keeps) => cell.log.crash_keeping(keeps),
             None if calm => cell.log.crash_keeping(0),
             None => cell.log.crash(key.word(0, 0)),
         };
+        if remains.lied > 0 {
+            self.lost_by_lies(node);
+        }
+        let at_risk = self.cell(node).disk.unsynced() != (0, 0);
+        let words = [key.word(0, 1), key.word(0, 2), key.word(0, 3)];
+        let files = at_risk.then(|| self.crash_files(node, doom.keeps, words));
+        self.cell(node).disk.lose_the_cache();
         if doom.wipe {
+            let cell = self.cell(node);
             cell.log.clear();
+            cell.disk.clear();
             self.wiped += 1;
         }
         if self.trace.records() {
-            let (rule, strike, records) = (doom.rule, doom.strike, remains.kept);
-            self.ledger.push(Decision::Kept { rule, strike, records });
+            let keeps = Keeps {
+                records: Some(remains.kept),
+                sectors: files.map(|files| files.sectors),
+                names: files.map(|files| files.names),
+            };
+            let (rule, strike) = (doom.rule, doom.strike);
+            self.ledger.push(Decision::Kept { rule, strike, keeps });
         }
         let counts = &mut self.counters.nodes;
         counts.crashes += 1;
@@ -402,11 +422,14 @@ impl<P: Protocol> Core<P> {
 
     /// Drops everything that a crash takes.
     fn forget(&mut self, node: NodeId) {
+        let now = self.now;
         let cell = self.cell(node);
         cell.incarnation += 1;
         cell.pauses += 1; // A pause does not outlive the process.
         cell.busy = DOWN;
-        (cell.flushing, cell.doom, cell.paused_by, cell.synced) = (false, None, None, None);
+        (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
+        cell.synced.clear();
+        cell.device.forget(now);
         cell.parked.clear();
         cell.held.clear();
         cell.held_records = 0;
@@ -528,6 +551,7 @@ impl<P: Protocol> Core<P> {
         for node in core.iter() {
             let cell = self.cell(node);
             (cell.slowed, cell.failing) = (None, None);
+            cell.device.repair();
             self.unstall(node);
         }
         core.iter().filter(|&node| self.cell(node).is_down()).collect()

@@ -11,7 +11,7 @@
 
 use super::{
     core::{Core, Doom},
-    faults::{CutAt, Pattern, Rule, Span, Victim, Watch, What, When},
+    faults::{CutAt, Keeps, Pattern, Rule, Span, Victim, Watch, What, When},
     network::Endpoint,
     protocol::Protocol,
     script::{Decision, Strike, StruckAt},
@@ -77,7 +77,7 @@ impl<P: Protocol> Core<P> {
             down: fixed(doom.down),
             cut: CutAt::Boundary,
             disk,
-            keeps: None,
+            keeps: Keeps::default(),
         };
         let place = StruckAt::Inside { handler, effects };
         self.ledger.push(Decision::Strike(Strike { rule, strike, at: self.now, place, what }));
@@ -101,6 +101,11 @@ impl<P: Protocol> Core<P> {
             }
             What::StallDisk { node, span: long } => {
                 What::StallDisk { node: who(node), span: span(long) }
+            }
+            What::BadDisk { node, how, span: long } => {
+                let victim = self.victim(rule, node, actor);
+                let how = self.settled_trouble(rule, victim, how);
+                What::BadDisk { node: who(node), how, span: span(long) }
             }
             What::FailForce { node, down, keeps } => {
                 What::FailForce { node: who(node), down: span(down), keeps: *keeps }

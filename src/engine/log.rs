@@ -38,6 +38,8 @@ pub(super) struct Log<R> {
     /// Position of the last record that a checkpoint replaced.
     base: Lsn,
     durable: Lsn,
+    /// Up to where it is on the platter: less than durable where the disk has lied.
+    safe: Lsn,
     stated: Lsn,
 }
 
@@ -48,17 +50,20 @@ pub(super) struct Remains {
     pub(super) lost: u32,
     /// Unsynced records that survived all the same.
     pub(super) kept: u32,
+    /// Records lost of which the disk had said that they were safe.
+    pub(super) lied: u32,
 }
 
 impl<R> Log<R> {
     pub(super) fn new() -> Self {
-        Self { entries: Vec::new(), base: Lsn(0), durable: Lsn(0), stated: Lsn(0) }
+        let none = Lsn(0);
+        Self { entries: Vec::new(), base: none, durable: none, safe: none, stated: none }
     }
 
     /// Empties the log, as on a new disk.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        (self.base, self.durable, self.stated) = (Lsn(0), Lsn(0), Lsn(0));
+        (self.base, self.durable, self.safe, self.stated) = (Lsn(0), Lsn(0), Lsn(0), Lsn(0));
     }
 
     /// The position of the last record.
@@ -90,6 +95,12 @@ impl<R> Log<R> {
     pub(super) fn harden(&mut self, upto: Lsn) {
         assert!(upto <= self.end(), "a force cannot make more durable than was appended");
         self.durable = self.durable.max(upto);
+        self.safe = self.durable;
+    }
+
+    /// The disk says so, and lies: a crash may still take it.
+    pub(super) fn pretend(&mut self, upto: Lsn) {
+        self.durable = self.durable.max(upto);
     }
 
     /// Replaces all records so far by one that says the same.
@@ -98,6 +109,7 @@ impl<R> Log<R> {
         self.entries.clear();
         self.entries.push(Entry { record, writing: Writing::Forced, event });
         (self.base, self.durable, self.stated) = (end, end.next(), end.next());
+        self.safe = self.durable;
     }
 
     /// The next record that counts by now and was not yet stated: durable, or written without a
@@ -112,20 +124,25 @@ impl<R> Log<R> {
         })
     }
 
+    /// How many records a crash may take.
+    pub(super) fn at_risk(&self) -> u32 {
+        self.end().0 - self.safe.0
+    }
+
     /// The unsynced tail meets a crash: a prefix of it, chosen by the word, survives.
     pub(super) fn crash(&mut self, word: u64) -> Remains {
-        let tail = self.end().0 - self.durable.0;
-        self.crash_keeping(below(word, u64::from(tail) + 1) as u32)
+        self.crash_keeping(below(word, u64::from(self.at_risk()) + 1) as u32)
     }
 
     /// The same with the length of the prefix that survives, or all there is.
     pub(super) fn crash_keeping(&mut self, records: u32) -> Remains {
-        let tail = self.end().0 - self.durable.0;
+        let tail = self.at_risk();
         let kept = records.min(tail);
-        self.entries.truncate((self.durable.0 + kept - self.base.0) as usize);
-        self.durable = self.end();
+        let lied = self.durable.0 - self.safe.0;
+        self.entries.truncate((self.safe.0 + kept - self.base.0) as usize);
+        (self.durable, self.safe) = (self.end(), self.end());
         self.stated = self.stated.min(self.end());
-        Remains { lost: tail - kept, kept }
+        Remains { lost: tail - kept, kept, lied: lied.saturating_sub(kept) }
     }
 
     /// Whether a record has been stated before.
@@ -171,7 +188,7 @@ mod tests {
     fn a_crash_keeps_all_that_is_durable_and_a_prefix_of_the_rest() {
         for (word, kept) in [(0, 0), (u64::MAX / 2, 1), (u64::MAX, 3)] {
             let mut log = log(2, 3);
-            assert_eq!(log.crash(word), Remains { lost: 3 - kept, kept });
+            assert_eq!(log.crash(word), Remains { lost: 3 - kept, kept, lied: 0 });
             assert_eq!(records(&log), (1..=2 + kept).collect::<Vec<_>>());
             assert_eq!(log.durable(), log.end());
         }

@@ -147,6 +147,10 @@ impl<P: Protocol> Core<P> {
             Effect::Force(_, record, _) => format!("force {record:?}"),
             Effect::Write(record) => format!("write {record:?}"),
             Effect::Checkpoint(record) => format!("checkpoint {record:?}"),
+            Effect::File(effect) => effect.to_string(),
+            Effect::Sync(_, target, _) => format!("sync {target}"),
+            Effect::Fetch(name, ..) => format!("wait for the bytes of {name}"),
+            Effect::State(fact) => format!("state {fact:?}"),
             Effect::Mark(step) => {
                 let step = self.catalog.steps.get(usize::from(*step));
                 format!("step {}", step.map_or("?", |step| step.name))

@@ -5,6 +5,7 @@
 //!   world ── the loop    core ── the data      identity ── its digest
 //!   effects · inject · chance · asking         what happens to the data
 //!   network · log · clock · faults · clients   the parts      setup ── their settings, resolved
+//!   disk ── raw files    device ── the machine under logs and files    files ── the hands on them
 //!   untimed ── a second driver: one node, one event, every way it can go      aside ── for its sake
 //!   script ── decisions by name instead of by chance
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
@@ -38,11 +39,21 @@ mod aside;
 mod asking;
 mod chance;
 mod core;
+
+// The machine under logs and files.
+pub mod device;
+
 mod effects;
 mod identity;
 mod inject;
 mod ledger;
 mod log;
+
+// Raw files: what survives of them.
+pub mod disk;
+
+// What a handler may ask of them.
+pub mod files;
 
 // Links, cuts and the fate of messages.
 pub mod network;

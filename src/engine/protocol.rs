@@ -14,7 +14,7 @@
 //! role. `async` handlers were rejected: a future can be neither cloned nor digested, and the
 //! places where a crash may fall would be invisible.
 
-use super::{ctx::Ctx, facts::Facts, operations::Operation};
+use super::{ctx::Ctx, facts::Facts, files::AfterFailure, operations::Operation};
 use crate::base::ids::{NodeId, NodeSet, OpId, Topic};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -66,6 +66,11 @@ pub trait Protocol: Clone + Debug + Serialize + Sized + 'static {
 
     /// A timer that was set and not cancelled is due.
     fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Ctx<'_, Self>);
+
+    /// A sync of raw files has failed. What is asked for here happens before all that waits.
+    fn on_failed_sync(&mut self, _ctx: &mut Ctx<'_, Self>) -> AfterFailure {
+        AfterFailure::Stop
+    }
 
     /// Redo: the only place where durable state changes, in normal operation and in recovery.
     fn apply(&mut self, record: Logged<Self::Record>);

@@ -14,7 +14,10 @@
 //!
 //! Limits: how long handlers occupy a node and the order of events at one instant are not in it.
 
-use super::{faults::What, network::Endpoint};
+use super::{
+    faults::{Keeps, What},
+    network::Endpoint,
+};
 use crate::base::{
     draws::name_word,
     ids::{EventId, NodeId, NodeSet, OpId, Topic},
@@ -99,6 +102,8 @@ pub enum Awaited {
     Force(u16),
     /// A timer with this label whose span the protocol leaves to chance.
     Timer(u16),
+    /// A sync of raw files in this step.
+    Sync(u16),
 }
 
 /// The name of a choice that a protocol makes.
@@ -213,14 +218,14 @@ pub enum Decision {
     Clock(Endpoint, Offset, PartsPerMillion),
     /// A rule struck.
     Strike(Strike),
-    /// A crash that a rule brought about kept so many unsynced records.
+    /// What a crash that a rule brought about kept of what was not synced.
     Kept {
         /// The rule.
         rule: u16,
         /// Which of its strikes.
         strike: u64,
-        /// How many.
-        records: u32,
+        /// How many records, and which sectors and names where files were at risk.
+        keeps: Keeps,
     },
     /// Whom the healing repaired.
     Core(NodeSet),

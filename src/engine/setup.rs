@@ -11,6 +11,7 @@
 use super::{
     clients::Workload,
     clock::ClockLaw,
+    device::Geometry,
     faults::{Budget, Rule, Swarm},
     network::{Endpoint, Link, Order},
     script::Script,
@@ -38,6 +39,8 @@ pub struct Setup {
     pub by_label: Vec<Option<Sampler>>,
     /// How long a force takes.
     pub force: Sampler,
+    /// What disks cost besides, for raw files.
+    pub geometry: Geometry,
     /// How far clocks may be apart.
     pub clocks: ClockLaw,
     /// How far the clocks of clients may be from true time.
@@ -85,6 +88,7 @@ impl Setup {
             links: Vec::new(),
             by_label: Vec::new(),
             force: a_millisecond(),
+            geometry: Geometry::default(),
             clocks: ClockLaw::default(),
             client_offset_max: Duration::ZERO,
             service: Vec::new(),

@@ -74,6 +74,16 @@ pub enum Kind {
     End,
     /// Faults are over.
     Heal,
+    /// A raw file, or the names of files, changed in the cache.
+    FileWrite,
+    /// A sync was asked for.
+    Sync,
+    /// A sync is done.
+    Synced,
+    /// A sync failed.
+    SyncFailed,
+    /// A file was read.
+    Read,
 }
 
 impl Kind {
@@ -99,6 +109,11 @@ impl Kind {
             Self::Reply => 24,
             Self::End => 25,
             Self::Heal => 26,
+            Self::FileWrite => 27,
+            Self::Sync => 28,
+            Self::Synced => 29,
+            Self::SyncFailed => 30,
+            Self::Read => 31,
         }
     }
 }

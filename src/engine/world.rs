@@ -20,10 +20,12 @@
 //! which is reported as such.
 
 use super::{
-    core::{Core, Event, FORCING, PAUSED, SERVING, WaitingOf},
+    core::{Core, Event, FORCING, Failing, PAUSED, SERVING, WaitingOf},
     ctx::Ctx,
+    device::Job,
     effects::After,
     faults::{Watch, When},
+    files::AfterFailure,
     inject::{Moment, Place, Twist},
     network::{Endpoint, Held, Lost},
     protocol::{Logged, Protocol, SufficientCore},
@@ -36,7 +38,7 @@ use super::{
 use crate::base::{
     digest::digest,
     draws::{Purpose, below, name_word},
-    ids::{Lsn, NodeId, NodeSet, OpId, Seed, Topic},
+    ids::{NodeId, NodeSet, OpId, Seed, Topic},
     queue::Class,
     time::Time,
 };
@@ -171,9 +173,9 @@ impl<P: Protocol> World<P> {
                 set.expect("a timer that fires was set").1 = None;
                 self.admit(node, waiting);
             }
-            Event::Durable { node, incarnation, upto } => {
+            Event::Durable { node, incarnation, job } => {
                 if self.is_current(node, incarnation) {
-                    self.synced(node, upto);
+                    self.synced(node, job);
                 }
             }
             Event::Served { node, incarnation } => {
@@ -337,35 +339,62 @@ impl<P: Protocol> World<P> {
         self.core.cell(node).busy &= !PAUSED;
         self.core.cell(node).paused_by = None;
         self.core.note_at(node, Kind::Resume, 0);
-        if let Some((upto, cause)) = self.core.cell(node).synced.take() {
+        while let Some((job, cause)) = self.core.cell(node).synced.pop_front() {
             self.core.cause = cause;
-            self.core.durable(node, upto);
+            self.core.go_on(node, job);
         }
         if self.core.cell(node).busy & SERVING == 0 {
             self.end_service(node);
         }
     }
 
-    /// A force has reached the disk, paused node or not; what waits for it is the node's business.
-    pub(super) fn synced(&mut self, node: NodeId, upto: Lsn) {
+    /// The disk has done something, paused node or not; what waits for it is the node's business.
+    pub(super) fn synced(&mut self, node: NodeId, job: Job) {
         let (cause, now) = (self.core.cause, self.core.now);
         let cell = self.core.cell(node);
         if let Some((until, rule)) = cell.stalled
             && now < until
         {
             let incarnation = cell.incarnation;
-            self.core.put(until, Class::Disk, Event::Durable { node, incarnation, upto });
+            self.core.put(until, Class::Disk, Event::Durable { node, incarnation, job });
             return self.core.effect_of(rule);
         }
-        if cell.busy & PAUSED != 0 && cell.failing.is_none() {
-            cell.log.harden(upto);
-            cell.synced = Some((upto, cause));
+        if matches!(job, Job::Log(_))
+            && let Some(failing) = cell.failing.take()
+        {
+            return self.core.fail_force(node, failing);
+        }
+        if let Some(failing) = self.core.failure(node, job) {
+            return self.sync_failed(node, job, failing);
+        }
+        let cell = self.core.cell(node);
+        if cell.busy & PAUSED != 0 {
+            cell.synced.push_back((job, cause));
             if let Some(rule) = cell.paused_by {
                 self.core.effect_of(rule);
             }
-            return;
+            return self.core.land(node, job);
         }
-        self.core.durable(node, upto);
+        self.core.durable(node, job);
+        self.drain(node);
+    }
+
+    /// A sync of raw files failed: the protocol says what becomes of the node.
+    fn sync_failed(&mut self, node: NodeId, job: Job, failing: Failing) {
+        self.core.drop_sync(node, job);
+        let step = self.core.cell(node).parked.iter().find(|parked| parked.until == job);
+        let step = step.map_or(0, |parked| parked.step);
+        let mut ctx = Ctx::urgent(node, self.config.as_ref(), &mut self.core);
+        let then = self.states[usize::from(node.0)].on_failed_sync(&mut ctx);
+        match then {
+            AfterFailure::Stop => return self.core.fail_force(node, failing),
+            AfterFailure::Retry => self.core.begin(node, job, step),
+            AfterFailure::Ignore => {
+                self.core.ignore_sync(node, job);
+                self.core.go_on(node, job);
+            }
+        }
+        self.core.effect_of(failing.rule);
         self.drain(node);
     }
 

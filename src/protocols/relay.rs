@@ -526,7 +526,7 @@ mod tests {
             down: Span::For(sampler(Law::Fixed(Duration::from_millis(50)))),
             cut: CutAt::Anywhere,
             disk: DiskFate::Keep,
-            keeps: None,
+            keeps: crate::engine::faults::Keeps::default(),
         };
         let when = When::EachEffect { chance: Probability::from_ratio(1, 50), nodes: vec![] };
         setup.rules.push(Rule { id: "crash".to_owned(), when, what });

@@ -120,6 +120,11 @@ fn is_local(kind: Kind) -> bool {
         | Kind::Write
         | Kind::Force
         | Kind::Durable
+        | Kind::FileWrite
+        | Kind::Sync
+        | Kind::Synced
+        | Kind::SyncFailed
+        | Kind::Read
         | Kind::Timer
         | Kind::Crash
         | Kind::Boot

@@ -20,7 +20,7 @@ use crate::{
         clients::{Again, Draw, Request, Target, Workload},
         ctx::Ctx,
         facts::{Decision, Fact, Facts, Vote},
-        faults::{CutAt, DiskFate, Rule, Span, Victim, What, When},
+        faults::{CutAt, DiskFate, Keeps, Rule, Span, Victim, What, When},
         network::{Direction, Held, Link, Order},
         operations::{Answer, Operation},
         protocol::{Logged, Placement, Protocol},
@@ -227,11 +227,11 @@ impl Workload for Transfers {
     }
 }
 
-/// Keeps what a run says.
+/// Gathers what a run says.
 #[derive(Default)]
-struct Keeps(Vec<Signal>);
+struct Gathers(Vec<Signal>);
 
-impl Judge for Keeps {
+impl Judge for Gathers {
     fn on_signal(&mut self, signal: &Signal) {
         self.0.push(*signal);
     }
@@ -251,8 +251,13 @@ impl Sketch {
     pub(crate) fn coordinator_crash() -> Self {
         let down = Span::For(fixed("5s"));
         let node = Victim::OneOf(vec![DECIDES]);
-        let what =
-            What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep, keeps: None };
+        let what = What::Crash {
+            node,
+            down,
+            cut: CutAt::Boundary,
+            disk: DiskFate::Keep,
+            keeps: Keeps::default(),
+        };
         let at = Time::from_micros(59_000);
         let rules = vec![Rule { id: "crash_c".to_owned(), when: When::At(at), what }];
         Self { names: Config::default().names, clients: 1, each: 1, rules, lossy: false }
@@ -269,8 +274,13 @@ impl Sketch {
         let cut = Rule { id: "split".to_owned(), when: When::At(Time::from_millis(110)), what };
         let node = Victim::OneOf(vec![NodeId(1)]);
         let down = Span::For(fixed("300ms"));
-        let what =
-            What::Crash { node, down, cut: CutAt::Boundary, disk: DiskFate::Keep, keeps: None };
+        let what = What::Crash {
+            node,
+            down,
+            cut: CutAt::Boundary,
+            disk: DiskFate::Keep,
+            keeps: Keeps::default(),
+        };
         let crash =
             Rule { id: "crash_p1".to_owned(), when: When::At(Time::from_millis(760)), what };
         let names = Config::default().names;
@@ -294,7 +304,7 @@ impl Sketch {
         let (clients, rules) = (self.clients, self.rules.clone());
         let mut simulation = with.simulation(Arc::new(self.setup()));
         simulation.reset(Seed(seed), Recording::Full);
-        let mut kept = Keeps::default();
+        let mut kept = Gathers::default();
         let end = simulation.run(&mut kept);
         let counts = simulation.rules().into_iter().zip(&rules);
         let reports = counts.map(|(counts, rule)| RuleReport {

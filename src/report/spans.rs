@@ -273,8 +273,8 @@ fn interrupted(node: NodeId, crash: &Entry, before: &[Entry]) -> Down {
     for entry in here.take_while(|entry| entry.kind != Kind::Boot) {
         match entry.kind {
             Kind::Step if down.step.is_none() => down.step = Some(entry.label),
-            Kind::Durable => disk_idle = true,
-            Kind::Force if !disk_idle && down.forcing.is_none() => {
+            Kind::Durable | Kind::Synced => disk_idle = true,
+            Kind::Force | Kind::Sync if !disk_idle && down.forcing.is_none() => {
                 down.forcing = Some(entry.text.clone());
             }
             _ => {}

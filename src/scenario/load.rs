@@ -34,6 +34,7 @@ use crate::{
     engine::{
         clients::Workload,
         clock::ClockLaw,
+        device::Geometry,
         faults::{Budget as EngineBudget, Rule, Swarm},
         network::{Endpoint, Link},
         protocol::Tolerance,
@@ -120,6 +121,7 @@ impl Loader<'_> {
             link,
             client_link,
             force,
+            geometry: Geometry { seek: scenario.disk.seek, sector: scenario.disk.sector },
             clocks: ClockLaw {
                 offset_max: scenario.clocks.offset_max,
                 drift_max: scenario.clocks.drift_max,

@@ -19,7 +19,7 @@ use crate::{
         time::{Duration, Time, serialize_as_text},
     },
     engine::{
-        faults::{CutAt, DiskFate, Swarm},
+        faults::{CutAt, DiskFate, Swarm, Trouble},
         network::Held,
         setup::Ties,
         weather::Weather,
@@ -201,11 +201,16 @@ pub struct OneLabel {
 pub struct Disk {
     /// How long a force takes.
     pub force: Law,
+    /// What moving the head costs, where raw files lie apart.
+    pub seek: Duration,
+    /// What transferring a sector of a raw file costs.
+    pub sector: Duration,
 }
 
 impl Default for Disk {
     fn default() -> Self {
-        Self { force: Law::Fixed(Duration::from_millis(1)) }
+        let force = Law::Fixed(Duration::from_millis(1));
+        Self { force, seek: Duration::ZERO, sector: Duration::ZERO }
     }
 }
 
@@ -412,6 +417,12 @@ pub enum Do {
         /// How many records that no force has covered survive; drawn when left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keeps: Option<u32>,
+        /// Which sectors of raw files that no sync has covered survive, from 0; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sectors: Option<Vec<u8>>,
+        /// How many changes of the names of files survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        names: Option<u32>,
     },
     /// A node handles nothing for a while.
     Pause {
@@ -437,7 +448,17 @@ pub enum Do {
         /// For how long.
         r#for: SpanText,
     },
-    /// A node's next force fails, and the node stops.
+    /// A node's disk is bad.
+    BadDisk {
+        /// Who.
+        node: Who,
+        /// In which way.
+        how: Trouble,
+        /// For how long, if it lasts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        r#for: Option<SpanText>,
+    },
+    /// A node's next force fails, and the node stops unless its protocol knows better.
     FailForce {
         /// Who.
         node: Who,
@@ -446,6 +467,12 @@ pub enum Do {
         /// How many records that no force has covered survive; drawn when left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keeps: Option<u32>,
+        /// Which sectors of raw files that no sync has covered survive, from 0; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sectors: Option<Vec<u8>>,
+        /// How many changes of the names of files survive; drawn when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        names: Option<u32>,
     },
     /// Nothing crosses between the groups; who is in none reaches all.
     Cut {

@@ -27,7 +27,7 @@ use crate::{
         time::{Duration, Time},
     },
     engine::{
-        faults::{Pattern, Rule, Span, Victim, Watch, What, When as Engine},
+        faults::{Keeps, Pattern, Rule, Span, Trouble, Victim, Watch, What, When as Engine},
         network::Direction,
         runner::Catalog,
     },
@@ -343,14 +343,46 @@ impl Resolver<'_> {
         Span::Forever
     }
 
+    /// What survives, sectors as bits.
+    fn keeps(
+        &mut self,
+        records: Option<u32>,
+        sectors: Option<&[u8]>,
+        names: Option<u32>,
+        node: &Node,
+    ) -> Keeps {
+        if let Some(far) = sectors.and_then(|sectors| sectors.iter().find(|&&sector| sector >= 64))
+        {
+            let message = format!("{far} is no sector: the first 64 unsynced ones count from 0");
+            self.say(Code::BadSetting, self.field(node, "sectors"), message);
+        }
+        let bits = |sectors: &[u8]| {
+            sectors.iter().filter(|&&sector| sector < 64).fold(0, |all, sector| all | 1 << sector)
+        };
+        Keeps { records, sectors: sectors.map(bits), names }
+    }
+
+    fn bad_disk(&mut self, who: &Who, how: &Trouble, span: Option<&SpanText>, node: &Node) -> What {
+        if how.lasts() != span.is_some() {
+            let message = if how.lasts() {
+                "this lasts: say how long with `for`"
+            } else {
+                "this happens once: it has no `for`"
+            };
+            self.say(Code::BadSetting, self.field(node, "how"), message);
+        }
+        let span = span.map_or(Span::Forever, |span| self.span(span, node, "for"));
+        What::BadDisk { node: self.who(who, node), how: how.clone(), span }
+    }
+
     fn what(&mut self, what: &Do, node: &Node) -> What {
         match what {
-            Do::Crash { node: who, down, cut, disk, keeps } => What::Crash {
+            Do::Crash { node: who, down, cut, disk, keeps, sectors, names } => What::Crash {
                 node: self.who(who, node),
                 down: self.span(down, node, "down"),
                 cut: *cut,
                 disk: *disk,
-                keeps: *keeps,
+                keeps: self.keeps(*keeps, sectors.as_deref(), *names, node),
             },
             Do::Pause { node: who, r#for } => {
                 What::Pause { node: self.who(who, node), span: self.span(r#for, node, "for") }
@@ -363,10 +395,11 @@ impl Resolver<'_> {
             Do::StallDisk { node: who, r#for } => {
                 What::StallDisk { node: self.who(who, node), span: self.span(r#for, node, "for") }
             }
-            Do::FailForce { node: who, down, keeps } => What::FailForce {
+            Do::BadDisk { node: who, how, r#for } => self.bad_disk(who, how, r#for.as_ref(), node),
+            Do::FailForce { node: who, down, keeps, sectors, names } => What::FailForce {
                 node: self.who(who, node),
                 down: self.span(down, node, "down"),
-                keeps: *keeps,
+                keeps: self.keeps(*keeps, sectors.as_deref(), *names, node),
             },
             Do::Cut { groups, r#for, held } => What::Cut {
                 groups: self.groups(groups, node),
@@ -427,6 +460,7 @@ impl Resolver<'_> {
                 | What::Pause { node: Victim::Actor, .. }
                 | What::Slow { node: Victim::Actor, .. }
                 | What::StallDisk { node: Victim::Actor, .. }
+                | What::BadDisk { node: Victim::Actor, .. }
                 | What::FailForce { node: Victim::Actor, .. }
                 | What::JumpClock { node: Victim::Actor, .. }
         );
@@ -444,9 +478,10 @@ impl Resolver<'_> {
             let message = "inside a handler a rule can only `Crash(node: Actor)`";
             self.say(Code::NeverFires, node.anchor(), message);
         }
-        let disk = matches!(what, What::FailForce { .. } | What::StallDisk { .. });
+        let disk =
+            matches!(what, What::FailForce { .. } | What::StallDisk { .. } | What::BadDisk { .. });
         if matches!(when, Engine::EachForce { .. }) && !disk {
-            let message = "`EachForce` can only `FailForce` or `StallDisk`";
+            let message = "`EachForce` can only `FailForce`, `StallDisk` or `BadDisk`";
             self.say(Code::NeverFires, node.anchor(), message);
         }
     }

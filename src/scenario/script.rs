@@ -40,6 +40,8 @@ pub struct ScriptText {
     pub messages: Vec<MessageLine>,
     /// How long forces take.
     pub forces: Vec<SpanLine>,
+    /// How long the forces of syncs take, by their step.
+    pub syncs: Vec<SpanLine>,
     /// How long timers run whose span the protocol leaves to chance.
     pub timers: Vec<SpanLine>,
     /// What protocols choose.
@@ -88,7 +90,7 @@ pub enum FateText {
 pub struct SpanLine {
     /// Where.
     pub node: String,
-    /// The label of the record or of the timer.
+    /// The label of the record or of the timer, or the step.
     pub label: String,
     /// Which of them, from 1.
     #[serde(default = "first", skip_serializing_if = "is_first")]
@@ -158,7 +160,7 @@ impl Resolver<'_> {
         let text = self.text;
         let list = |field: &str| root.field(text, field).map_or(&[][..], Node::items);
         let (messages, forces, timers) = (list("messages"), list("forces"), list("timers"));
-        let (choices, clocks) = (list("choices"), list("clocks"));
+        let (choices, clocks, syncs) = (list("choices"), list("clocks"), list("syncs"));
         for (line, place) in script.messages.iter().zip(messages) {
             self.message_line(line, place, &mut resolved);
         }
@@ -166,6 +168,10 @@ impl Resolver<'_> {
         for (line, place) in script.forces.iter().zip(forces) {
             let label = self.label(&line.label, &catalog.records, "records", place);
             self.span_line(line, label.map(Awaited::Force), place, &mut resolved);
+        }
+        for (line, place) in script.syncs.iter().zip(syncs) {
+            let step = self.step(&line.label, place);
+            self.span_line(line, step.map(Awaited::Sync), place, &mut resolved);
         }
         for (line, place) in script.timers.iter().zip(timers) {
             let label = self.label(&line.label, &catalog.timers, "timers", place);

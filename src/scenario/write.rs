@@ -16,7 +16,10 @@ use super::{
     model::{Expect, Fault, Order},
     script::{ChoiceLine, ClockLine, MessageLine, ScriptText, SpanLine},
 };
-use crate::{base::time::Duration, engine::script::Otherwise};
+use crate::{
+    base::time::Duration,
+    engine::{device::Geometry, script::Otherwise},
+};
 use ron::{extensions::Extensions, ser::PrettyConfig};
 use serde::Serialize;
 use std::fmt::Write;
@@ -41,6 +44,8 @@ pub struct Draft {
     pub order: Order,
     /// How long forces take that no decision names.
     pub force: Duration,
+    /// What disks cost besides.
+    pub geometry: Geometry,
     /// How long handlers take, as text; nothing where they take no time.
     pub service: Option<String>,
     /// How long clients wait.
@@ -74,7 +79,7 @@ impl Draft {
         field(&mut text, "title", &quoted(&self.title));
         field(&mut text, "protocol", &self.protocol);
         field(&mut text, "network", &self.network());
-        field(&mut text, "disk", &format!("(force: Fixed(\"{}\"))", self.force));
+        field(&mut text, "disk", &self.disk());
         if let Some(service) = &self.service {
             field(&mut text, "service", service);
         }
@@ -96,6 +101,17 @@ impl Draft {
         text
     }
 
+    fn disk(&self) -> String {
+        let Self { force, geometry: Geometry { seek, sector }, .. } = self;
+        let mut text = format!("(force: Fixed(\"{force}\")");
+        for (name, costs) in [("seek", seek), ("sector", sector)] {
+            if *costs != Duration::ZERO {
+                put(&mut text, format_args!(", {name}: \"{costs}\""));
+            }
+        }
+        text + ")"
+    }
+
     fn network(&self) -> String {
         let Self { latency, client_latency, order, .. } = self;
         let order = match order {
@@ -114,6 +130,7 @@ impl Draft {
         };
         section(&mut text, "messages", &script.messages);
         section(&mut text, "forces", &script.forces);
+        section(&mut text, "syncs", &script.syncs);
         section(&mut text, "timers", &script.timers);
         section(&mut text, "choices", &script.choices);
         section(&mut text, "clocks", &script.clocks);
@@ -130,12 +147,12 @@ impl Draft {
 
     /// How much there is to read: faults, operations, decisions about messages, other decisions.
     pub fn size(&self) -> Size {
-        let ScriptText { messages, forces, timers, choices, clocks, .. } = &self.script;
+        let ScriptText { messages, forces, syncs, timers, choices, clocks, .. } = &self.script;
         Size {
             faults: self.faults.len(),
             operations: self.operations.len(),
             messages: messages.len(),
-            others: forces.len() + timers.len() + choices.len() + clocks.len(),
+            others: forces.len() + syncs.len() + timers.len() + choices.len() + clocks.len(),
         }
     }
 }
@@ -210,6 +227,7 @@ pub fn expected(expect: &Expect) -> String {
 pub fn retain_nodes(script: &mut ScriptText, exists: impl Fn(&str) -> bool) {
     script.messages.retain(|MessageLine { from, to, .. }| exists(from) && exists(to));
     script.forces.retain(|SpanLine { node, .. }| exists(node));
+    script.syncs.retain(|SpanLine { node, .. }| exists(node));
     script.timers.retain(|SpanLine { node, .. }| exists(node));
     script.choices.retain(|ChoiceLine { node, .. }| exists(node));
     script.clocks.retain(|ClockLine { node, .. }| exists(node));
@@ -250,6 +268,7 @@ mod tests {
             client_latency: millis(2),
             order: Order::Fifo,
             force: millis(3),
+            geometry: Geometry::default(),
             service: None,
             patience: millis(500),
             operations: vec![asked(millis(0), 4), asked(millis(7), 9)],
@@ -261,6 +280,8 @@ mod tests {
                     down: SpanText::Between(millis(20), millis(20)),
                     cut: crate::engine::faults::CutAt::default(),
                     disk: crate::engine::faults::DiskFate::default(),
+                    sectors: None,
+                    names: None,
                     keeps: Some(0),
                 },
             }],

@@ -258,8 +258,9 @@ impl Origin<'_> {
         let mut refused = String::new();
         for (nth, (when, who, cut)) in triggers.into_iter().enumerate() {
             let down = SpanText::Between(down, down);
-            let (disk, keeps) = (DiskFate::default(), None);
-            let r#do = Do::Crash { node: who, down, cut, disk, keeps };
+            let disk = DiskFate::default();
+            let (keeps, sectors, names) = (None, None, None);
+            let r#do = Do::Crash { node: who, down, cut, disk, keeps, sectors, names };
             let text = self.with_fault(when, r#do).map_err(|error| error.to_string())?;
             let mut branch = match self.run_text(text, String::new()) {
                 Ok(branch) => branch,

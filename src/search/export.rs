@@ -291,7 +291,7 @@ impl<'a> Exporter<'a> {
         let mut spans = run.decisions.iter().filter_map(|decision| match decision {
             Decision::Span(name, _) if name.node == node => match name.awaited {
                 Awaited::Force(label) => Some((*name, label)),
-                Awaited::Timer(_) => None,
+                Awaited::Timer(_) | Awaited::Sync(_) => None,
             },
             _ => None,
         });
@@ -352,6 +352,8 @@ impl<'a> Exporter<'a> {
                 cut,
                 disk: crate::engine::faults::DiskFate::default(),
                 keeps: Some(kept),
+                sectors: None,
+                names: None,
             },
         });
     }

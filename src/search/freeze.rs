@@ -24,7 +24,7 @@ use crate::{
         time::{Duration, Time},
     },
     engine::{
-        faults::{Pattern, Span, Victim, Watch, What, When as Trigger},
+        faults::{Keeps, Pattern, Span, Victim, Watch, What, When as Trigger},
         network::{Direction, Order},
         runner::Catalog,
         script::{Awaited, Carried, Decision, MessageName, Otherwise, Strike, StruckAt, Travel},
@@ -59,6 +59,7 @@ pub fn freeze(plan: &Plan, run: &Run) -> Draft {
             Order::Fifo => model::Order::Fifo,
         },
         force: usual.force,
+        geometry: plan.setup.geometry,
         service: raw(plan, "service"),
         patience: setup.patience,
         operations: freezer.operations(),
@@ -160,11 +161,20 @@ impl Freezer<'_> {
                 }
                 Decision::Span(name, takes) => {
                     let (labels, list) = match name.awaited {
-                        Awaited::Force(_) if *takes == self.usual.force => continue,
+                        Awaited::Force(_) | Awaited::Sync(_) if *takes == self.usual.force => {
+                            continue;
+                        }
                         Awaited::Force(_) => (&self.catalog.records, &mut script.forces),
                         Awaited::Timer(_) => (&self.catalog.timers, &mut script.timers),
+                        Awaited::Sync(step) => {
+                            let label = self.catalog.steps[usize::from(step)].name.to_owned();
+                            let (node, nth) = (self.name(name.node), name.nth);
+                            script.syncs.push(SpanLine { node, label, nth, takes: *takes });
+                            continue;
+                        }
                     };
-                    let (Awaited::Force(label) | Awaited::Timer(label)) = name.awaited;
+                    let (Awaited::Force(label) | Awaited::Timer(label) | Awaited::Sync(label)) =
+                        name.awaited;
                     let label = labels.names()[usize::from(label)].clone();
                     let (node, nth) = (self.name(name.node), name.nth);
                     list.push(SpanLine { node, label, nth, takes: *takes });
@@ -221,12 +231,12 @@ impl Freezer<'_> {
 
     /// One fault for each strike.
     fn faults(&self) -> Vec<Fault> {
-        let kept: BTreeMap<(u16, u64), u32> = self
+        let kept: BTreeMap<(u16, u64), Keeps> = self
             .run
             .decisions
             .iter()
             .filter_map(|decision| match decision {
-                Decision::Kept { rule, strike, records } => Some(((*rule, *strike), *records)),
+                Decision::Kept { rule, strike, keeps } => Some(((*rule, *strike), *keeps)),
                 _ => None,
             })
             .collect();
@@ -318,7 +328,7 @@ impl Freezer<'_> {
     }
 
     /// What a strike did, in names.
-    fn done(&self, what: &What, kept: Option<u32>) -> Do {
+    fn done(&self, what: &What, kept: Option<Keeps>) -> Do {
         let who = |victim: &Victim| match victim {
             Victim::Actor => Who::Actor,
             Victim::OneOf(nodes) => Who::Node(self.name(nodes[0])),
@@ -331,7 +341,9 @@ impl Freezer<'_> {
                 down: span(down),
                 cut: *cut,
                 disk: *disk,
-                keeps: kept.or(*keeps),
+                keeps: kept.unwrap_or(*keeps).records,
+                sectors: sectors(kept.unwrap_or(*keeps)),
+                names: kept.unwrap_or(*keeps).names,
             },
             What::Pause { node, span: long } => Do::Pause { node: who(node), r#for: span(long) },
             What::Slow { node, span: long, service } => {
@@ -340,8 +352,14 @@ impl Freezer<'_> {
             What::StallDisk { node, span: long } => {
                 Do::StallDisk { node: who(node), r#for: span(long) }
             }
+            What::BadDisk { node, how, span: long } => {
+                let lasts = how.lasts().then(|| span(long));
+                Do::BadDisk { node: who(node), how: how.clone(), r#for: lasts }
+            }
             What::FailForce { node, down, keeps } => {
-                Do::FailForce { node: who(node), down: span(down), keeps: kept.or(*keeps) }
+                let kept = kept.unwrap_or(*keeps);
+                let (keeps, names, sectors) = (kept.records, kept.names, sectors(kept));
+                Do::FailForce { node: who(node), down: span(down), keeps, sectors, names }
             }
             What::Cut { groups, span: long, direction, held } => {
                 let mut sides = self.sides(groups);
@@ -394,6 +412,7 @@ pub(super) fn name_actor(done: &mut Do, when: &When) {
     | Do::Pause { node: who, .. }
     | Do::Slow { node: who, .. }
     | Do::StallDisk { node: who, .. }
+    | Do::BadDisk { node: who, .. }
     | Do::FailForce { node: who, .. }
     | Do::JumpClock { node: who, .. }) = done
     else {
@@ -417,6 +436,7 @@ pub(super) fn victim(fault: &Fault) -> Option<String> {
     | Do::Pause { node, .. }
     | Do::Slow { node, .. }
     | Do::StallDisk { node, .. }
+    | Do::BadDisk { node, .. }
     | Do::FailForce { node, .. }
     | Do::JumpClock { node, .. }) = &fault.r#do
     else {
@@ -432,6 +452,11 @@ pub(super) fn victim(fault: &Fault) -> Option<String> {
     }
 }
 
+/// Surviving sectors as a scenario lists them.
+fn sectors(kept: Keeps) -> Option<Vec<u8>> {
+    kept.sectors.map(|bits| (0..64).filter(|sector| bits >> sector & 1 == 1).collect())
+}
+
 /// How long a fault lasts.
 pub(super) fn span_of(what: &mut Do) -> Option<&mut SpanText> {
     match what {
@@ -443,6 +468,7 @@ pub(super) fn span_of(what: &mut Do) -> Option<&mut SpanText> {
         | Do::CutOneWay { r#for, .. }
         | Do::SlowLink { r#for, .. } => Some(r#for),
         Do::Delay { by } => Some(by),
+        Do::BadDisk { r#for, .. } => r#for.as_mut(),
         Do::JumpClock { .. } | Do::Lose | Do::Duplicate { .. } => None,
     }
 }

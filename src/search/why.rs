@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     base::{ids::Seed, text::source::Edited, time::Duration},
-    engine::protocol::Alternative,
+    engine::{faults::Trouble, protocol::Alternative},
     scenario::{
         load::load,
         model::{Do, Fault, Group, SpanText},
@@ -238,6 +238,13 @@ fn fault_words(fault: &Fault) -> String {
         Do::Pause { .. } => format!("the pause{of}"),
         Do::Slow { .. } => format!("the slowness{of}"),
         Do::StallDisk { .. } => format!("the stalled disk{of}"),
+        Do::BadDisk { how, .. } => match how {
+            Trouble::Lies => format!("the lies of the disk{of}"),
+            Trouble::Full => format!("the full disk{of}"),
+            Trouble::Slow(_) => format!("the slow disk{of}"),
+            Trouble::Rots { .. } => format!("the rotten sector{of}"),
+            Trouble::Misdirects => format!("the misdirected write{of}"),
+        },
         Do::FailForce { .. } => format!("the failed force{of}"),
         Do::JumpClock { .. } => format!("the clock jump{of}"),
         Do::Cut { groups, .. } => format!("the cut {}", sides(groups)),

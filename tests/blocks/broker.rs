@@ -21,7 +21,7 @@ use splitbrain::{
         Settings, TopicId, Unread,
     },
     engine::{
-        faults::{Pattern, Rule, Span, Victim, Watch, What, When},
+        faults::{CutAt, DiskFate, Keeps, Pattern, Rule, Span, Victim, Watch, What, When},
         network::Endpoint,
         operations::Ending,
         protocol::Step as _,
@@ -309,9 +309,9 @@ fn partitions_of_a_consumer_that_is_gone_are_read_by_the_others_and_shared_again
     let what = What::Crash {
         node: Victim::OneOf(vec![NodeId(3)]),
         down: Span::For(sampler(Law::Fixed(Duration::from_millis(600)))),
-        cut: splitbrain::engine::faults::CutAt::Boundary,
-        disk: splitbrain::engine::faults::DiskFate::Keep,
-        keeps: None,
+        cut: CutAt::Boundary,
+        disk: DiskFate::Keep,
+        keeps: Keeps::default(),
     };
     let when = When::At(Time::from_millis(100));
     setup.rules.push(Rule { id: "gone".to_owned(), when, what });
@@ -391,9 +391,9 @@ fn away(mut setup: Setup) -> Setup {
     let what = What::Crash {
         node: Victim::OneOf(vec![NodeId(3)]),
         down: Span::For(sampler(Law::Fixed(Duration::from_millis(300)))),
-        cut: splitbrain::engine::faults::CutAt::Boundary,
-        disk: splitbrain::engine::faults::DiskFate::Keep,
-        keeps: None,
+        cut: CutAt::Boundary,
+        disk: DiskFate::Keep,
+        keeps: Keeps::default(),
     };
     let when = When::At(Time::from_millis(100));
     setup.rules.push(Rule { id: "away".to_owned(), when, what });

@@ -9,7 +9,7 @@ use splitbrain::{
     },
     engine::{
         clients::{Again, Draw, Request, Target, Workload},
-        faults::{CutAt, DiskFate, Pattern, Rule, Span, Victim, Watch, What, When},
+        faults::{CutAt, DiskFate, Keeps, Pattern, Rule, Span, Victim, Watch, What, When},
         operations::Operation,
         setup::Setup,
     },
@@ -83,7 +83,7 @@ pub(crate) fn crash(millis: u64) -> What {
         down: Span::For(sampler(Law::Fixed(Duration::from_millis(millis)))),
         cut: CutAt::Anywhere,
         disk: DiskFate::Keep,
-        keeps: None,
+        keeps: Keeps::default(),
     }
 }
 

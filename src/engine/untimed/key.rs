@@ -17,18 +17,20 @@ use crate::base::{
 use crate::engine::{
     aside::{Armed, fold_wide},
     core::{CellOf, DOWN, FORCING},
+    device::Job,
     log::Writing,
     protocol::Protocol,
     untimed::Timers,
 };
+use std::collections::VecDeque;
 
 /// A node, as far as its key is concerned.
 pub(super) struct Parts<'a, P: Protocol> {
     pub(super) node: NodeId,
     pub(super) state: &'a P,
     pub(super) cell: &'a CellOf<P>,
-    /// The position that the disk is working on.
-    pub(super) flush: Option<Lsn>,
+    /// What the disk is to do, one after the other.
+    pub(super) jobs: &'a VecDeque<Job>,
     /// The sum of the keys of all timers.
     pub(super) timers: u128,
     /// The sum of the keys of all messages to itself.
@@ -52,14 +54,24 @@ impl<P: Protocol> Parts<'_, P> {
                 fold.word(u64::from(entry.writing == Writing::Forced));
             }
         }
+        if !cell.disk.is_unused() {
+            fold_wide(&mut fold, digest(&cell.disk).fold.end());
+        }
         if cell.is_down() {
             return fold.end();
         }
         fold_wide(&mut fold, digest(self.state).fold.end());
-        fold.word(self.flush.map_or(0, |upto| 1 + place(upto)));
+        let ahead = |job: Job| match job {
+            Job::Log(upto) => place(upto),
+            Job::File(file, upto) => 1 << 28 | file.word() << 16 | u64::from(upto),
+            Job::Names(upto) => 2 << 28 | u64::from(upto),
+            Job::Read(nth) => 3 << 28 | u64::from(nth),
+        };
+        fold.word(self.jobs.len() as u64);
+        self.jobs.iter().for_each(|&job| fold.word(ahead(job)));
         fold.word(cell.parked.len() as u64);
         for parked in &cell.parked {
-            fold.word(place(parked.upto) << 32 | u64::from(parked.effects));
+            fold.word(ahead(parked.until) << 32 | u64::from(parked.effects));
         }
         for effect in &cell.held {
             fold_wide(&mut fold, digest(effect).fold.end());

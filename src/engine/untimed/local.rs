@@ -14,14 +14,15 @@ use super::{
     key::{Parts, comes_first, timers_key},
 };
 use crate::base::{
-    ids::{EventId, Lsn, NodeId, Seed},
+    ids::{EventId, NodeId, Seed},
     table::Table,
     time::Time,
 };
 use crate::engine::{
     aside::{Armed, Aside, Tray, message_key},
     core::{CellOf, DOWN, Doom, Envelope, Event, FORCING, Waiting},
-    faults::{CutAt, DiskFate, Rule, RuleCounts, Span, Victim, What as Fault, When},
+    device::Job,
+    faults::{CutAt, DiskFate, Keeps, Rule, RuleCounts, Span, Victim, What as Fault, When},
     protocol::Protocol,
     runner::Catalog,
     script::Script,
@@ -29,7 +30,11 @@ use crate::engine::{
     trace::{Entry, Recording},
     world::World,
 };
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+    sync::Arc,
+};
 
 /// The nodes of `P`, one event at a time.
 pub(in crate::engine) struct Nodes<P: Protocol> {
@@ -49,7 +54,7 @@ struct Place<P: Protocol> {
     shown: Situation,
     state: P,
     cell: CellOf<P>,
-    flush: Option<Lsn>,
+    jobs: VecDeque<Job>,
     armed: Vec<Armed<P::Timer>>,
     whole: Table<Stimulus, Range<u32>>,
     cut: Table<Stimulus, Range<u32>>,
@@ -108,8 +113,8 @@ impl<P: Protocol> Nodes<P> {
         }
         let local = place.shown.local.iter();
         let local = local.map(|message| self.envelopes[message.0 as usize].clone()).collect();
-        let (flush, armed) = (place.flush, place.armed.clone());
-        *self.tray() = Tray { local, flush, armed, script, ..Tray::default() };
+        let (jobs, armed) = (place.jobs.clone(), place.armed.clone());
+        *self.tray() = Tray { local, jobs, armed, script, ..Tray::default() };
         self.world.core.signals.clear();
         self.world.core.counters.reset();
         self.world.core.rules[0].counts = RuleCounts::default();
@@ -139,8 +144,8 @@ impl<P: Protocol> Nodes<P> {
                 self.world.handle(node, waiting(Event::Timer { node, timer }));
             }
             Stimulus::Durable => {
-                let upto = self.tray().flush.take().expect("the disk is at work");
-                self.world.synced(node, upto);
+                let job = self.tray().jobs.pop_front().expect("the disk is at work");
+                self.world.synced(node, job);
             }
             Stimulus::Crash => self.world.core.crash(node, doom(0)),
         }
@@ -203,9 +208,9 @@ impl<P: Protocol> Nodes<P> {
         let down = cell.is_down();
         let tray = self.tray();
         let local = std::mem::take(&mut tray.local);
-        let (flush, armed) = (tray.flush.take(), std::mem::take(&mut tray.armed));
-        let (local, flush, armed) =
-            if down { (Vec::new(), None, Vec::new()) } else { (local, flush, armed) };
+        let (jobs, armed) = (std::mem::take(&mut tray.jobs), std::mem::take(&mut tray.armed));
+        let (local, jobs, armed) =
+            if down { (Vec::new(), VecDeque::new(), Vec::new()) } else { (local, jobs, armed) };
         // What a node tells itself is no message that others could name.
         let mut local: Vec<MessageId> =
             local.into_iter().map(|envelope| self.number(envelope)).collect();
@@ -215,7 +220,7 @@ impl<P: Protocol> Nodes<P> {
         let cell = &self.world.core.cells[usize::from(node.0)];
         let state = &self.world.states[usize::from(node.0)];
         let timers = timers_key::<P>(&armed, self.options.timers);
-        let key = Parts { node, state, cell, flush, timers, local: local_key }.key();
+        let key = Parts { node, state, cell, jobs: &jobs, timers, local: local_key }.key();
         if let Some(&known) = self.place_of.get(&key) {
             return known;
         }
@@ -225,13 +230,13 @@ impl<P: Protocol> Nodes<P> {
             key,
             is_up: !down,
             takes_input: !down && cell.busy & FORCING == 0,
-            is_forcing: flush.is_some(),
+            is_forcing: !jobs.is_empty(),
             timers: self.may_fire(&armed),
             local,
         };
         let (state, cell) = (state.clone(), cell.clone());
         let (whole, cut) = (Table::new(), Table::new());
-        self.places.push(Place { shown, state, cell, flush, armed, whole, cut });
+        self.places.push(Place { shown, state, cell, jobs, armed, whole, cut });
         self.place_of.insert(key, id);
         id
     }
@@ -315,7 +320,7 @@ impl<P: Protocol> Nodes<P> {
 
 /// A crash after so many effects, if there are more.
 fn doom(effects_left: u32) -> Doom {
-    let (rule, at_end, keeps, strike, handler, down) = (0, false, None, 0, None, None);
+    let (rule, at_end, keeps, strike, handler, down) = (0, false, Keeps::default(), 0, None, None);
     Doom { rule, effects_left, at_end, keeps, strike, handler, down, wipe: false }
 }
 
@@ -326,7 +331,7 @@ fn any_crash() -> Rule {
         down: Span::Forever,
         cut: CutAt::Boundary,
         disk: DiskFate::Keep,
-        keeps: None,
+        keeps: Keeps::default(),
     };
     Rule { id: "explored".to_owned(), when: When::At(Time::MAX), what }
 }

@@ -107,12 +107,18 @@ impl<P: Protocol> World<P> {
         let cell = &self.core.cells[usize::from(node.0)];
         let waiting = cell.inbox.iter().map(|waiting| &waiting.event);
         let events = || self.core.pending().chain(waiting.clone());
-        let flush = events().find_map(|event| match event {
-            Event::Durable { node: at, incarnation, upto } => {
-                ((*at, *incarnation) == (node, cell.incarnation)).then_some(*upto)
-            }
-            _ => None,
-        });
+        let mut jobs: Vec<_> = self
+            .core
+            .pending_by_time()
+            .filter_map(|(due, _, event)| match event {
+                Event::Durable { node: at, incarnation, job } => {
+                    ((*at, *incarnation) == (node, cell.incarnation)).then_some((due, *job))
+                }
+                _ => None,
+            })
+            .collect();
+        jobs.sort_by_key(|&(due, _)| due);
+        let jobs = jobs.into_iter().map(|(_, job)| job).collect();
         let local = events().filter_map(|event| match event {
             Event::Deliver(envelope) if (envelope.from, envelope.to) == (node, node) => {
                 Some(message_key(envelope))
@@ -127,7 +133,7 @@ impl<P: Protocol> World<P> {
             .collect();
         let timers = timers_key::<P>(&armed, Timers::Async);
         let state = &self.states[usize::from(node.0)];
-        Parts { node, state, cell, flush, timers, local }.key()
+        Parts { node, state, cell, jobs: &jobs, timers, local }.key()
     }
 }
 

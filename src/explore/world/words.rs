@@ -95,6 +95,8 @@ impl WorldModel {
             Kind::Send => Some(format!("sends {text} to {}", self.catalog.endpoint(entry.peer))),
             Kind::Force => Some(format!("forces {text}")),
             Kind::Write => Some(format!("writes {text}")),
+            Kind::FileWrite => Some(text.clone()),
+            Kind::Sync => Some(format!("syncs {text}")),
             Kind::Reply => Some(format!("answers {text}")),
             _ => None,
         }

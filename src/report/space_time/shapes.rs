@@ -45,12 +45,12 @@ fn shape(svg: &mut Svg, entry: &Entry, row: &[Entry], at: Point) {
             }
         }
         Kind::Timer => clock(svg, at),
-        Kind::Force => {
+        Kind::Force | Kind::Sync => {
             square(svg, "shape", at, 6.0);
             square(svg, "solid", at, 2.2);
         }
-        Kind::Durable => square(svg, "solid", at, 5.0),
-        Kind::Write => square(svg, "shape", at, 5.5),
+        Kind::Durable | Kind::Synced => square(svg, "solid", at, 5.0),
+        Kind::Write | Kind::FileWrite => square(svg, "shape", at, 5.5),
         Kind::Crash => {
             let (least, most) = (at.x - 7.0, at.x + 7.0);
             svg.line("crash", point(least, at.y - 7.0), point(most, at.y + 7.0));
@@ -61,7 +61,9 @@ fn shape(svg: &mut Svg, entry: &Entry, row: &[Entry], at: Point) {
             let centre = point(at.x - 11.0, at.y);
             diamond(svg, centre);
         }
-        Kind::Pause | Kind::Resume | Kind::Disturb => square(svg, "shape", at, 3.0),
+        Kind::Pause | Kind::Resume | Kind::Disturb | Kind::SyncFailed | Kind::Read => {
+            square(svg, "shape", at, 3.0);
+        }
         Kind::Invoke | Kind::End => svg.circle("solid", at, 3.2),
         Kind::Lose(_) | Kind::Cut | Kind::Mend | Kind::Refuse | Kind::Heal => {}
     }
@@ -110,11 +112,18 @@ pub(super) fn label(words: &Words<'_>, layout: &Layout, labels: &mut Labels) {
         for entry in layout.row(row) {
             let Some(x) = layout.x(entry.who) else { continue };
             let text = match entry.kind {
-                Kind::Force | Kind::Write | Kind::Timer | Kind::Disturb | Kind::Invoke => {
-                    words.what(entry)
-                }
+                Kind::Force
+                | Kind::Write
+                | Kind::Timer
+                | Kind::Disturb
+                | Kind::Invoke
+                | Kind::FileWrite
+                | Kind::Sync
+                | Kind::SyncFailed
+                | Kind::Read => words.what(entry),
                 Kind::Crash => "crashes".to_owned(),
                 Kind::Durable => "durable".to_owned(),
+                Kind::Synced => "synced".to_owned(),
                 Kind::Boot if 0 < entry.at.as_nanos() => "boots".to_owned(),
                 _ => continue,
             };

@@ -95,7 +95,9 @@ impl Calm {
 
     /// When its last message was sent or handled, or record made durable.
     pub(super) fn ends(&self) -> Time {
-        let busy = |entry: &&Entry| matches!(entry.kind, Kind::Deliver | Kind::Durable | Kind::End);
+        let busy = |entry: &&Entry| {
+            matches!(entry.kind, Kind::Deliver | Kind::Durable | Kind::Synced | Kind::End)
+        };
         self.run.entries.iter().rev().find(busy).map_or(Time::ZERO, |entry| entry.at)
     }
 }

@@ -209,7 +209,8 @@ impl<'a> Faults<'a> {
             Return::Never => SpanText::Forever,
         };
         let cut = CutAt::Boundary;
-        Do::Crash { node, down, cut, disk: DiskFate::Keep, keeps: Some(keeps) }
+        let (keeps, sectors, names) = (Some(keeps), None, None);
+        Do::Crash { node, down, cut, disk: DiskFate::Keep, keeps, sectors, names }
     }
 
     /// The instants at which a disk works on a force: the force, and the middle of the wait.

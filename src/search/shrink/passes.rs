@@ -78,10 +78,11 @@ impl Shrinker<'_> {
     fn keep_nothing(&mut self) {
         for place in 0..self.best.faults.len() {
             self.attempt(|draft| {
-                if let Do::Crash { keeps, .. } | Do::FailForce { keeps, .. } =
-                    &mut draft.faults[place].r#do
+                if let Do::Crash { keeps, sectors, names, .. }
+                | Do::FailForce { keeps, sectors, names, .. } = &mut draft.faults[place].r#do
                 {
-                    *keeps = None; // In a calm script nothing is kept.
+                    // In a calm script nothing is kept.
+                    (*keeps, *sectors, *names) = (None, None, None);
                 }
             });
         }
@@ -345,6 +346,7 @@ fn class_of(fault: &Fault) -> &'static str {
         Do::Pause { .. } => "pause",
         Do::Slow { .. } => "slow",
         Do::StallDisk { .. } => "stall",
+        Do::BadDisk { .. } => "disk",
         Do::FailForce { .. } => "fail",
         Do::Cut { .. } | Do::CutOneWay { .. } => "cut",
         Do::SlowLink { .. } => "slow link",
@@ -385,6 +387,7 @@ fn names(fault: &Fault) -> Vec<&str> {
         | Do::Pause { node, .. }
         | Do::Slow { node, .. }
         | Do::StallDisk { node, .. }
+        | Do::BadDisk { node, .. }
         | Do::FailForce { node, .. }
         | Do::JumpClock { node, .. } => {
             if let Who::Node(name) = node {
