@@ -24,15 +24,17 @@
 //!
 //! Appends share forces, so memory is ahead of the disk; what others are told waits for the disk.
 //! Commits are only written: what a crash takes back is delivered again. An attempt at an event is
-//! counted when its consumer reports a failure or is lost with the event in hand, and not when a
-//! batch is lost on the way. Retention works at checkpoints, which keep the log itself bounded.
+//! counted when its consumer reports a failure or is lost with this event alone in hand, and not
+//! when a batch is lost on the way. What a consumer was lost with, many events at once, is tried
+//! one by one until it is clear which of them kills. Retention works at checkpoints, which keep the log itself bounded.
 //!
 //! A consumer that polls twice from one place has lost what it was sent, and gets it again.
 //!
 //! Limits: one node. A partition that changes hands is delivered again from the last commit, so
 //! effects happen once only where both consumers keep them in one place, or know events by id. A
-//! consumer that dies has failed at the first event of *each* partition that it had in hand; one that
-//! dies `k` times makes dead letters of innocent ones too. They are kept until somebody looks.
+//! consumer that dies of other causes `k` times with the same event alone in hand makes it a dead
+//! letter, and a `Joins` that the network repeats late is taken for a death. While suspects are
+//! tried, their consumer reads nothing else. Dead letters are kept until somebody looks.
 //! After Kreps, Narkhede & Rao (2011), Kafka; its KIP-98 (idempotent producers), KIP-932 (counts
 //! of deliveries).
 
@@ -293,20 +295,37 @@ impl<E, P> Peer<E> for P where P: Protocol<Message: From<Message<E>>, Timer: Fro
 /// is then always taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps<S> {
-    /// An event is on disk before anybody hears of it. Without it acknowledged events are lost.
+    /// An event, or what a group reads, is on disk before anybody hears of it. Without it
+    /// acknowledged events are lost.
     pub append: S,
     /// A repeat is known by its stamp. Without it one event gets two offsets.
     pub deduplicate: Option<S>,
     /// What failed too often moves aside. Without it one event stops its partition for ever.
     pub dead_letter: Option<S>,
+    /// That it moved is on disk before its group goes on behind it. Without it a crash makes it
+    /// neither done nor a dead letter.
+    pub force_dead_letter: S,
+    /// What a consumer was lost with is tried one by one. Without it an event that kills its
+    /// consumer makes dead letters of innocent ones.
+    pub single_out: Option<S>,
     /// What a group has not read is not dropped. Without it a consumer that was away misses some.
     pub keep_unread: Option<S>,
 }
 
 impl<S> Steps<S> {
-    /// Only the force has a name.
-    pub fn forced_by(append: S) -> Self {
-        Self { append, deduplicate: None, dead_letter: None, keep_unread: None }
+    /// Only forces have a name, and all the same one.
+    pub fn forced_by(force: S) -> Self
+    where
+        S: Copy,
+    {
+        Self {
+            append: force,
+            deduplicate: None,
+            dead_letter: None,
+            force_dead_letter: force,
+            single_out: None,
+            keep_unread: None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::{
-    bus::{Bus, Config, GROUP, Item, Step, TOPIC},
+    bus::{Bus, Config, GROUP, Item, KILLER, POISON, Step, TOPIC},
     weather::{Appends, any, calm, crash, crashing, lossy, sampler},
 };
 use splitbrain::{
@@ -133,6 +133,10 @@ impl Told {
         if self.effects.iter().any(twice) || (!several && took.values().any(|&times| times > 1)) {
             return Some("at_most_once");
         }
+        let special = |item: &Item| [POISON, KILLER].contains(&item.value);
+        if !self.dead.iter().all(|(_, item)| special(item)) {
+            return Some("only_poison_dies");
+        }
         (!self.in_order()).then_some("order")
     }
 
@@ -169,7 +173,7 @@ fn keeps_its_promise(config: &Config, setup: Setup, seeds: u64) -> [u64; 4] {
         run(&mut world, seed);
         let told = look(&world, config);
         assert_eq!(told.falls(), None, "seed {seed}");
-        let poison = told.accepted.iter().flatten().filter(|item| item.value < 0).count();
+        let poison = told.accepted.iter().flatten().filter(|item| item.value == POISON).count();
         assert_eq!(told.dead.len(), poison, "seed {seed}: only poison dies");
         assert_eq!(told.missed, 0, "seed {seed}");
         let items = told.accepted.iter().map(Vec::len).sum::<usize>() as u64;
@@ -178,11 +182,6 @@ fn keeps_its_promise(config: &Config, setup: Setup, seeds: u64) -> [u64; 4] {
         sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }
     sums
-}
-
-/// Consumers that die of other causes are not to blame events.
-fn patient(config: &mut Config) {
-    config.broker.dead_letters = DeadLetters::After(40);
 }
 
 #[test]
@@ -204,17 +203,14 @@ fn every_event_takes_effect_once_and_in_order_over_lossy_links() {
 fn every_event_takes_effect_once_and_in_order_through_crashes() {
     for setup in [calm(Appends::default()), lossy(calm(Appends::default()))] {
         let setup = crashing(setup, 80, &[]);
-        let [items, crashes, ..] = keeps_its_promise(&config(patient), setup, 200);
+        let [items, crashes, ..] = keeps_its_promise(&Config::default(), setup, 200);
         assert!(items > 4_000 && crashes > 1_000, "{items} items, {crashes} crashes");
     }
 }
 
 #[test]
 fn every_event_takes_effect_once_through_crashes_and_checkpoints() {
-    let config = config(|config| {
-        patient(config);
-        config.broker.checkpoints = Checkpoints::Every(9);
-    });
+    let config = config(|config| config.broker.checkpoints = Checkpoints::Every(9));
     let setup = crashing(lossy(calm(Appends::default())), 80, &[]);
     keeps_its_promise(&config, setup, 200);
 }
@@ -241,26 +237,18 @@ fn a_crash_at_any_effect_of_any_handler_loses_and_repeats_nothing() {
 
 #[test]
 fn a_poison_event_moves_aside_and_its_partition_flows_on() {
-    let poison = || Appends { poison_every: 5, ..Appends::default() };
+    let poison = || Appends { special_every: 5, special: POISON, ..Appends::default() };
     for setup in [calm(poison()), lossy(calm(poison()))] {
         keeps_its_promise(&Config::default(), setup, 100);
     }
-    let setup = crashing(lossy(calm(poison())), 80, &[]);
-    let mut world = world(Config::default(), setup);
-    for seed in 0..200 {
-        run(&mut world, seed);
-        let told = look(&world, &Config::default());
-        assert_eq!(told.falls(), None, "seed {seed}");
-        let dead = |item: &Item| told.dead.iter().any(|(_, dead)| dead == item);
-        let poison = told.accepted.iter().flatten().filter(|item| item.value < 0);
-        assert!(poison.into_iter().all(dead), "seed {seed}");
-    }
+    keeps_its_promise(&Config::default(), crashing(lossy(calm(poison())), 80, &[]), 200);
 }
 
 /// Each report is an attempt, however often the network repeats it.
 #[test]
 fn poison_is_tried_exactly_as_often_as_the_policy_says() {
-    let mut setup = calm(Appends { clients: 1, poison_every: 3, ..Appends::default() });
+    let mut setup =
+        calm(Appends { clients: 1, special_every: 3, special: POISON, ..Appends::default() });
     setup.link.duplication = Probability::from_ratio(1, 1);
     setup.until = Time::from_millis(70);
     let config = config(|config| config.broker.dead_letters = DeadLetters::After(4));
@@ -278,33 +266,8 @@ fn poison_is_tried_exactly_as_often_as_the_policy_says() {
 }
 
 #[test]
-fn an_event_that_kills_its_consumer_is_a_dead_letter_in_the_end() {
-    let config = config(|config| config.broker.partitions = 1);
-    let label = Some(label("Broker.Batch") as u16);
-    // The first event of partition 0 is in the batch that was asked for at offset 0.
-    let pattern = || Pattern { label, topic: Some(1), ..any(Watch::Deliver) };
-    let rules = (1..=5).map(|nth| {
-        let when = When::Before(pattern(), nth);
-        Rule { id: format!("kill{nth}"), when, what: crash(30) }
-    });
-    let mut setup = calm(Appends { clients: 1, ..Appends::default() });
-    (setup.rules, setup.heal_at) = (rules.collect(), None);
-    let mut world = world(config.clone(), setup);
-    run(&mut world, 0);
-    let told = look(&world, &config);
-    assert_eq!(world.counters().nodes.crashes, 5);
-    assert_eq!(told.falls(), None);
-    let first = Position { partition: Partition { topic: TOPIC, number: 0 }, offset: Offset(0) };
-    assert_eq!(told.dead.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [first]);
-    assert_eq!(told.effects[0].len(), told.accepted.iter().map(Vec::len).sum::<usize>() - 1);
-}
-
-#[test]
 fn partitions_of_a_consumer_that_is_gone_are_read_by_the_others_and_shared_again() {
-    let config = config(|config| {
-        patient(config);
-        config.consumers = 3;
-    });
+    let config = config(|config| config.consumers = 3);
     let mut setup = calm(Appends::default());
     let what = What::Crash {
         node: Victim::OneOf(vec![NodeId(3)]),
@@ -334,10 +297,6 @@ fn partitions_of_a_consumer_that_is_gone_are_read_by_the_others_and_shared_again
     world.run(&mut ());
     assert_eq!(look(&world, &config).falls(), None);
     // The same under every weather; effects may happen at two consumers then.
-    let config = self::config(|config| {
-        patient(config);
-        config.consumers = 3;
-    });
     let setup = crashing(lossy(calm(Appends::default())), 80, &[]);
     keeps_its_promise(&config, setup, 200);
 }
@@ -400,7 +359,7 @@ fn away(mut setup: Setup) -> Setup {
     setup
 }
 
-/// notes: sends 1/((1−a)(1−b)), deliveries 1/(1−b), within four standard errors.
+/// Sends 1/((1−a)(1−b)) and deliveries 1/(1−b), within four standard errors.
 #[test]
 fn sends_and_deliveries_at_least_once_equal_the_closed_form() {
     let config = config(|config| {
@@ -464,26 +423,68 @@ fn a_seed_always_runs_alike() {
     }
 }
 
+/// Some items of one client kill whoever handles them, as often as it is tried.
+fn deadly(special_every: u64) -> Setup {
+    let label = Some(label("Struck") as u16);
+    let mut setup = calm(Appends { special_every, special: KILLER, ..Appends::default() });
+    setup.rules.extend((1..=60).map(|nth| {
+        let when = When::Before(Pattern { label, ..any(Watch::Send) }, nth);
+        Rule { id: format!("kill{nth}"), when, what: crash(30) }
+    }));
+    setup.heal_at = None;
+    setup
+}
+
+/// All consumers' partitions share the fate of their consumer; the killers' neighbours do not.
 #[test]
-fn without_any_one_step_the_property_it_guards_falls() {
+fn only_the_event_that_kills_becomes_a_dead_letter() {
+    for consumers in [1, 2] {
+        let config = config(|config| {
+            config.consumers = consumers;
+            config.broker.dead_letters = DeadLetters::After(2);
+        });
+        let mut world = world(config.clone(), deadly(8));
+        for seed in 0..100 {
+            run(&mut world, seed);
+            let told = look(&world, &config);
+            assert_eq!(told.falls(), None, "seed {seed}");
+            let killers = told.accepted.iter().flatten().filter(|item| item.value == KILLER);
+            assert_eq!(told.dead.len(), killers.count(), "seed {seed}");
+            let crashes = world.counters().nodes.crashes;
+            // Two attempts at each, and at most one death in company.
+            assert!((6..=9).contains(&crashes), "seed {seed}: {crashes} crashes");
+        }
+    }
+}
+
+/// In this weather every step but one is needed; the other needs killers, and no other crashes.
+fn trial(step: &str) -> (Config, Setup) {
     let config = config(|config| {
         config.broker.retention = Retention::Events(3);
         config.broker.checkpoints = Checkpoints::Every(12);
         config.broker.dead_letters = DeadLetters::After(6);
     });
-    let weather = || {
-        let workload = Appends { poison_every: 7, ..Appends::default() };
-        let setup = away(crashing(lossy(calm(workload)), 60, &[]));
-        Setup { end: Time::from_secs(8), ..setup }
-    };
-    let mut sound = world(config.clone(), weather());
-    for seed in 0..200 {
-        run(&mut sound, seed);
-        let told = look(&sound, &config);
-        assert_eq!(told.without_order(), None, "seed {seed}");
+    if step == "SingleOut" {
+        return (config, deadly(8));
+    }
+    let workload = Appends { special_every: 7, special: POISON, ..Appends::default() };
+    let setup = away(crashing(lossy(calm(workload)), 60, &[]));
+    (config, Setup { end: Time::from_secs(8), ..setup })
+}
+
+#[test]
+fn without_any_one_step_the_property_it_guards_falls() {
+    for step in ["ForceAppend", "SingleOut"] {
+        let (config, setup) = trial(step);
+        let mut sound = world(config.clone(), setup);
+        for seed in 0..200 {
+            run(&mut sound, seed);
+            assert_eq!(look(&sound, &config).without_order(), None, "seed {seed}");
+        }
     }
     for (step, info) in Step::ALL.iter().enumerate() {
-        let mut world = world(config.clone(), Setup { ablated: 1 << step, ..weather() });
+        let (config, setup) = trial(info.name);
+        let mut world = world(config.clone(), Setup { ablated: 1 << step, ..setup });
         let fallen = (0..200).filter_map(|seed| {
             run(&mut world, seed);
             look(&world, &config).without_order()

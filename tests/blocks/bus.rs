@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   client ──Append──▶ producer ──▶ broker ──▶ consumer { effect, position } in one record
-//!                        an item below zero is poison: consumers cannot handle it
+//!                        poison: a consumer cannot handle it · killer: it may die of it
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,10 @@ splitbrain::steps! {
         KnowRepeats => "at_most_once",
         /// What fails too often moves aside.
         MoveAside => "at_least_once",
+        /// That it moved is on the broker's disk before others go on behind it.
+        ForceDeadLetter => "at_least_once",
+        /// What a consumer died with is tried one by one.
+        SingleOut => "only_poison_dies",
         /// What is unread is kept.
         KeepUnread => "at_least_once",
         /// A consumer asks again.
@@ -45,6 +49,10 @@ splitbrain::steps! {
 }
 
 pub(crate) const GROUP: GroupId = GroupId(1);
+/// The value of an item that consumers cannot handle.
+pub(crate) const POISON: i64 = -1;
+/// The value of an item that consumers can handle if they live long enough.
+pub(crate) const KILLER: i64 = -2;
 pub(crate) const TOPIC: TopicId = TopicId(0);
 
 /// How many of each there are.
@@ -73,6 +81,8 @@ impl Config {
             append: Step::ForceAppend,
             deduplicate: Some(Step::KnowRepeats),
             dead_letter: Some(Step::MoveAside),
+            force_dead_letter: Step::ForceDeadLetter,
+            single_out: Some(Step::SingleOut),
             keep_unread: Some(Step::KeepUnread),
         };
         Terms { settings: &self.broker, steps }
@@ -94,6 +104,8 @@ pub(crate) struct Item {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message {
     Broker(broker::Message<Item>),
+    /// From a consumer before it handles a killer: what a rule crashes it at.
+    Struck,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,8 +186,9 @@ impl Protocol for Bus {
         }
     }
 
-    fn on_message(&mut self, from: NodeId, Message::Broker(message): Message, ctx: &mut Ctx<'_>) {
+    fn on_message(&mut self, from: NodeId, message: Message, ctx: &mut Ctx<'_>) {
         use broker::Message::{Assigned, Batch, Published};
+        let Message::Broker(message) = message else { return };
         let config = ctx.config();
         match (&mut *self, message) {
             (Self::Producer { producer, .. }, Published { partition, sequence }) => {
@@ -239,8 +252,11 @@ impl Protocol for Bus {
 
     fn facts(_: &Record, _: &mut Facts) {}
 
-    fn topic(Message::Broker(message): &Message) -> Topic {
-        message.topic()
+    fn topic(message: &Message) -> Topic {
+        match message {
+            Message::Broker(message) => message.topic(),
+            Message::Struck => Topic::NONE,
+        }
     }
 }
 
@@ -252,7 +268,10 @@ impl Bus {
         ctx: &mut Ctx<'_>,
     ) {
         for broker::Delivery { at, attempt, event } in deliveries {
-            if event.value < 0 {
+            if event.value == KILLER {
+                ctx.send(ctx.config().broker(), Message::Struck);
+            }
+            if event.value == POISON {
                 let Self::Consumer { consumer, .. } = self else { return };
                 return consumer.fail(at, attempt, ctx);
             }

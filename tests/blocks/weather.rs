@@ -22,13 +22,15 @@ pub(crate) struct Appends {
     pub(crate) clients: u16,
     pub(crate) every: Duration,
     pub(crate) keys: u64,
-    /// Every which value of client 0 is negative; 0 for none.
-    pub(crate) poison_every: u64,
+    /// Every which item of client 0 is special; 0 for none.
+    pub(crate) special_every: u64,
+    /// The value of special items.
+    pub(crate) special: i64,
 }
 
 impl Default for Appends {
     fn default() -> Self {
-        Self { clients: 2, every: Duration::from_millis(20), keys: 6, poison_every: 0 }
+        Self { clients: 2, every: Duration::from_millis(20), keys: 6, special_every: 0, special: 0 }
     }
 }
 
@@ -43,9 +45,9 @@ impl Workload for Appends {
 
     fn next(&self, draw: &mut Draw<'_>) -> Request {
         let nth = draw.nth();
-        let poisoned = draw.client().0 == 0 && self.poison_every > 0;
-        let poisoned = poisoned && nth % self.poison_every == self.poison_every - 1;
-        let value = if poisoned { -1 } else { nth as i64 };
+        let may = draw.client().0 == 0 && self.special_every > 0;
+        let special = may && nth % self.special_every == self.special_every - 1;
+        let value = if special { self.special } else { nth as i64 };
         let operation = Operation::Append { key: (nth % self.keys) as u32, value };
         Request { operation, target: Target::Any, again: Again::After(self.every) }
     }

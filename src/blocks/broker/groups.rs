@@ -3,8 +3,13 @@
 //! ```text
 //!   Poll ──▶ subscribe · join · commit ──▶ serve: Batch, or wait for an append
 //!                                    └──▶ Assigned, when the consumer's idea of its share is wrong
-//!   Failed, Session timeout, a new Joins ──▶ count the attempt ──▶ dead letter ──▶ serve behind it
+//!   Failed, or gone with one event in hand ──▶ count the attempt ──▶ dead letter ──▶ serve behind it
+//!   gone with more than one in hand ──▶ suspects ──▶ serve one event at a time, and nothing beside it
 //! ```
+//!
+//! A consumer is gone when it joins anew or its session times out. One of the events that it had in
+//! hand may have killed it, and only a trial of each alone tells which; blaming the first of each
+//! partition was rejected, because a killer then makes dead letters of its neighbours.
 //!
 //! All of it is in memory only. The i-th partition of a group belongs to the i-th of its members,
 //! round and round, so nobody has to remember an assignment. Commits only rise and are true
@@ -27,13 +32,18 @@ pub(super) struct Group {
     waiting: BTreeMap<Partition, (NodeId, Offset)>,
     /// What went out.
     delivered: BTreeMap<Partition, Delivered>,
+    /// Behind the last event that a consumer was lost with, together with others. What of it is
+    /// not done goes out alone.
+    suspects: BTreeMap<Partition, Offset>,
 }
 
 /// What went out of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Delivered {
-    /// Who has it in hand; `None` when it was lost with it.
+    /// Who has it in hand; `None` when it was lost with its consumer, or on the way.
     to: Option<NodeId>,
+    /// Behind the last event of it.
+    end: Offset,
     /// Behind the last event that ever went out.
     upto: Offset,
     /// Whether its consumer polled since, and had not handled it.
@@ -78,13 +88,18 @@ impl<E: Clone> Broker<E> {
     }
 
     /// Whether a consumer may still be busy with what it was sent; when it polls a second time
-    /// from the same place, it is not.
+    /// from the same place, that was lost on the way.
     fn is_in_hand(&mut self, (group, node): Member, done: Position) -> bool {
         let known = self.groups.get_mut(&group);
         let delivered = known.and_then(|known| known.delivered.get_mut(&done.partition));
         let Some(delivered) = delivered else { return false };
-        let busy = delivered.to == Some(node) && done.offset < delivered.upto;
-        busy && !std::mem::replace(&mut delivered.polled, true)
+        if delivered.to != Some(node) || delivered.end <= done.offset {
+            return false;
+        }
+        if std::mem::replace(&mut delivered.polled, true) {
+            delivered.to = None;
+        }
+        delivered.to.is_some()
     }
 
     /// The partitions of a consumer.
@@ -142,10 +157,17 @@ impl<E: Clone> Broker<E> {
         ctx: &mut Ctx<'_, P>,
     ) {
         let partition = asked.partition;
+        if self.is_held_back((group, to), partition, terms) {
+            return; // It polls again.
+        }
         let expired = self.kept.first(partition);
         let first = asked.offset.max(self.kept.committed(group, partition)).max(expired);
         let at = Position { partition, offset: first };
-        let events = self.kept.read(at, terms.settings.batch_max);
+        let events_max = match self.is_suspect(group, partition) {
+            true => 1,
+            false => terms.settings.batch_max,
+        };
+        let events = self.kept.read(at, events_max);
         let attempt = self.kept.attempts(group, at) + 1;
         let known = self.groups.entry(group).or_default();
         if events.is_empty() {
@@ -156,7 +178,8 @@ impl<E: Clone> Broker<E> {
         let end = Offset(first.0 + events.len() as u64);
         let before = known.delivered.get(&partition).map_or(first, |delivered| delivered.upto);
         self.redelivered += end.min(before).0.saturating_sub(first.0);
-        let delivered = Delivered { to: Some(to), upto: end.max(before), polled: false };
+        let upto = end.max(before);
+        let delivered = Delivered { to: Some(to), end, upto, polled: false };
         known.delivered.insert(partition, delivered);
         ctx.send(to, Message::Batch(Batch { group, asked, expired, first, attempt, events }));
     }
@@ -208,7 +231,38 @@ impl<E: Clone> Broker<E> {
         }
     }
 
-    /// A consumer is gone: what it had in hand was an attempt.
+    /// Whether an event of a partition is to be tried alone.
+    fn is_suspect(&self, group: GroupId, partition: Partition) -> bool {
+        let known = self.groups.get(&group);
+        let upto = known.and_then(|known| known.suspects.get(&partition));
+        upto.is_some_and(|upto| self.kept.committed(group, partition) < *upto)
+    }
+
+    /// Whether a consumer must not get events of a partition now. Of several partitions with
+    /// suspects the first has its turn, once the consumer has nothing else in hand.
+    fn is_held_back<S>(
+        &self,
+        (group, node): Member,
+        partition: Partition,
+        terms: Terms<'_, S>,
+    ) -> bool {
+        if self.groups.get(&group).is_none_or(|known| known.suspects.is_empty()) {
+            return false;
+        }
+        let share = self.share((group, node), terms);
+        let turn = share.iter().find(|partition| self.is_suspect(group, **partition));
+        let has = |other: &Partition| {
+            let delivered = self.groups.get(&group).and_then(|known| known.delivered.get(other));
+            delivered.is_some_and(|delivered| {
+                let open = self.kept.committed(group, *other) < delivered.end;
+                delivered.to == Some(node) && open
+            })
+        };
+        let busy = || share.iter().any(|other| *other != partition && has(other));
+        turn.is_some_and(|turn| *turn != partition || busy())
+    }
+
+    /// A consumer is gone: what it had in hand was an attempt, if it is clear at what.
     fn blame<P: Host<E>>(
         &mut self,
         (group, node): Member,
@@ -218,15 +272,21 @@ impl<E: Clone> Broker<E> {
         let Some(known) = self.groups.get_mut(&group) else { return };
         let mut lost = Vec::new();
         for (&partition, delivered) in &mut known.delivered {
+            let at = Position { partition, offset: self.kept.committed(group, partition) };
             if delivered.to == Some(node) {
                 delivered.to = None;
-                lost.push((partition, delivered.upto));
+                if at.offset < delivered.end {
+                    lost.push((at, delivered.end));
+                }
             }
         }
-        for (partition, upto) in lost {
-            let at = Position { partition, offset: self.kept.committed(group, partition) };
-            if at.offset < upto {
-                self.count(group, at, terms, ctx);
+        let is_clear = matches!(lost[..], [(at, end)] if at.next().offset == end);
+        if lost.is_empty() || is_clear || !keeps(terms.steps.single_out, ctx) {
+            lost.into_iter().for_each(|(at, _)| _ = self.count(group, at, terms, ctx));
+        } else if let Some(known) = self.groups.get_mut(&group) {
+            for (at, end) in lost {
+                let suspects = known.suspects.entry(at.partition).or_default();
+                *suspects = end.max(*suspects);
             }
         }
     }
@@ -255,7 +315,7 @@ impl<E: Clone> Broker<E> {
             // Durable before anybody goes on behind it, or a crash could make it neither done nor
             // a dead letter.
             let record = Record::DeadLettered { group, at };
-            self.apply(ctx.force_grouped(terms.steps.append, record));
+            self.apply(ctx.force_grouped(terms.steps.force_dead_letter, record));
             let dead = Partition { topic: TopicId::DEAD_LETTERS, number: 0 };
             self.wake(dead, terms, ctx);
         }
