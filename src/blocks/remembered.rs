@@ -41,9 +41,9 @@ impl Window {
 #[serde(bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]
 pub struct Remembered<K, V> {
     window: Window,
-    values: BTreeMap<K, V>,
+    values: BTreeMap<K, (V, Option<Time>)>,
     /// Oldest first.
-    order: VecDeque<(K, Option<Time>)>,
+    order: VecDeque<K>,
 }
 
 impl<K: Ord + Clone, V> Remembered<K, V> {
@@ -52,12 +52,13 @@ impl<K: Ord + Clone, V> Remembered<K, V> {
         Self { window, values: BTreeMap::new(), order: VecDeque::new() }
     }
 
-    /// Remembers a value and forgets what is out of the window by now. An entry that is there
-    /// already keeps its value and its place.
+    /// Remembers a value and forgets what is out of the window by now. An entry that is in the
+    /// window already keeps its value and its place.
     pub fn insert(&mut self, key: K, value: V, at: Option<Time>) {
+        self.forget(at); // Before, or an old entry of this key would stand in the way of the new.
         if !self.values.contains_key(&key) {
-            self.values.insert(key.clone(), value);
-            self.order.push_back((key, at));
+            self.values.insert(key.clone(), (value, at));
+            self.order.push_back(key);
         }
         self.forget(at);
     }
@@ -65,10 +66,8 @@ impl<K: Ord + Clone, V> Remembered<K, V> {
     /// What is remembered of a key. `now` is what [`Window::stamp`] says, so that nothing older
     /// than the window is found, whenever something last came.
     pub fn get(&self, key: &K, now: Option<Time>) -> Option<&V> {
-        let value = self.values.get(key)?;
-        let (Window::For(_), Some(_)) = (self.window, now) else { return Some(value) };
-        let entry = self.order.iter().rev().find(|(known, _)| known == key)?;
-        (!self.is_over(entry.1, now)).then_some(value)
+        let (value, at) = self.values.get(key)?;
+        (!self.is_over(*at, now)).then_some(value)
     }
 
     /// How many entries there are.
@@ -82,9 +81,10 @@ impl<K: Ord + Clone, V> Remembered<K, V> {
     }
 
     fn forget(&mut self, now: Option<Time>) {
-        while let Some((key, at)) = self.order.front() {
+        while let Some(key) = self.order.front() {
             let many = matches!(self.window, Window::Last(max) if self.order.len() > max as usize);
-            if !many && !self.is_over(*at, now) {
+            let at = self.values.get(key).and_then(|(_, at)| *at);
+            if !many && !self.is_over(at, now) {
                 break;
             }
             self.values.remove(key);
@@ -122,7 +122,9 @@ mod tests {
         remembered.insert(1, "answer", at(5));
         assert_eq!(remembered.get(&1, at(105)), Some(&"answer"));
         assert_eq!(remembered.get(&1, at(106)), None);
-        remembered.insert(2, "other", at(106));
+        remembered.insert(1, "anew", at(106));
+        assert_eq!(remembered.get(&1, at(107)), Some(&"anew"));
+        remembered.insert(2, "other", at(207));
         assert_eq!(remembered.len(), 1);
     }
 }

@@ -20,7 +20,9 @@
 //! the same id, by [`Caller::resume`], since an earlier life may have sent it. All waiting is by
 //! timers, so no clock is read and a set clock opens no breaker.
 //!
-//! Limits: a breaker's window begins with its first failure rather than sliding. A server that has
+//! Limits: a breaker's window begins with its first failure rather than sliding. Hedges count
+//! neither as attempts nor against the budget nor at a breaker, and after a crash the budget's
+//! reserve is full and every breaker closed. A server that has
 //! forgotten an id (see [`Window`](super::remembered::Window)) takes a late repeat for new.
 //! After Nygard (2007), Release It! (breaker); Brooker (2015), AWS (jitter); Dean & Barroso (2013),
 //! The Tail at Scale (hedging).

@@ -1,4 +1,8 @@
 //! Setups for the tests of blocks: calm, lossy, crashing, and a workload of appends.
+//!
+//! ```text
+//!   calm(Appends) ──▶ lossy ──▶ crashing      half a second of work, healed at 1 s, over at 4 s
+//! ```
 
 use splitbrain::{
     base::{

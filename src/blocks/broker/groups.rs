@@ -163,10 +163,8 @@ impl<E: Clone> Broker<E> {
         let expired = self.kept.first(partition);
         let first = asked.offset.max(self.kept.committed(group, partition)).max(expired);
         let at = Position { partition, offset: first };
-        let events_max = match self.is_suspect(group, partition) {
-            true => 1,
-            false => terms.settings.batch_max,
-        };
+        let alone = self.is_suspect(group, partition);
+        let events_max = if alone { 1 } else { terms.settings.batch_max };
         let events = self.kept.read(at, events_max);
         let attempt = self.kept.attempts(group, at) + 1;
         let known = self.groups.entry(group).or_default();
@@ -282,7 +280,9 @@ impl<E: Clone> Broker<E> {
         }
         let is_clear = matches!(lost[..], [(at, end)] if at.next().offset == end);
         if lost.is_empty() || is_clear || !keeps(terms.steps.single_out, ctx) {
-            lost.into_iter().for_each(|(at, _)| _ = self.count(group, at, terms, ctx));
+            for (at, _) in lost {
+                _ = self.count(group, at, terms, ctx);
+            }
         } else if let Some(known) = self.groups.get_mut(&group) {
             for (at, end) in lost {
                 let suspects = known.suspects.entry(at.partition).or_default();

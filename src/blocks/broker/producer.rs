@@ -125,7 +125,7 @@ impl<E: Clone> Producer<E> {
 
     /// Publishes what may go out: after something was enqueued, and on boot.
     pub fn flush<P: Peer<E>>(&mut self, sending: Sending<'_>, ctx: &mut Ctx<'_, P>) {
-        for (&partition, queue) in self.queues.iter_mut() {
+        for (&partition, queue) in &mut self.queues {
             queue.fill(partition, sending, ctx);
         }
     }

@@ -32,6 +32,8 @@ pub struct Breaker {
     /// Probes that went out while half open.
     probes: u16,
     answered: u16,
+    /// How often it was half open; what an earlier probe finds out too late counts no more.
+    turn: u32,
 }
 
 /// Whether an attempt may go out.
@@ -39,8 +41,8 @@ pub struct Breaker {
 pub(super) enum Pass {
     /// It may.
     Normal,
-    /// It may, and decides whether the breaker closes.
-    Probe,
+    /// It may, and decides whether the breaker closes in this turn.
+    Probe(u32),
     /// It may not.
     Refused,
 }
@@ -62,24 +64,35 @@ impl Breaker {
             State::Closed => Pass::Normal,
             State::HalfOpen if self.probes < probes_max => {
                 self.probes += 1;
-                Pass::Probe
+                Pass::Probe(self.turn)
             }
             State::HalfOpen | State::Open => Pass::Refused,
         }
     }
 
     pub(super) fn succeeded(&mut self, pass: Pass, probes_max: u16) {
-        if self.state == State::HalfOpen && pass == Pass::Probe {
+        if self.decides(pass) {
             self.answered += 1;
             if self.answered >= probes_max {
-                *self = Self::default();
+                *self = Self { turn: self.turn, ..Self::default() };
             }
         }
     }
 
+    /// Another node answered first: this attempt found out nothing.
+    pub(super) fn abandoned(&mut self, pass: Pass) {
+        if self.decides(pass) {
+            self.probes -= 1;
+        }
+    }
+
+    fn decides(&self, pass: Pass) -> bool {
+        self.state == State::HalfOpen && pass == Pass::Probe(self.turn)
+    }
+
     pub(super) fn failed(&mut self, pass: Pass, failures_max: u16) -> Trip {
-        match (self.state, pass) {
-            (State::Closed, _) => {
+        match self.state {
+            State::Closed => {
                 self.failures += 1;
                 match self.failures {
                     failures if failures >= failures_max => self.open(),
@@ -87,8 +100,8 @@ impl Breaker {
                     _ => Trip::None,
                 }
             }
-            (State::HalfOpen, Pass::Probe) => self.open(),
-            (State::HalfOpen | State::Open, _) => Trip::None,
+            State::HalfOpen if self.decides(pass) => self.open(),
+            State::HalfOpen | State::Open => Trip::None,
         }
     }
 
@@ -99,11 +112,11 @@ impl Breaker {
 
     /// It was open long enough.
     pub(super) fn half_open(&mut self) {
-        *self = Self { state: State::HalfOpen, ..Self::default() };
+        *self = Self { state: State::HalfOpen, turn: self.turn + 1, ..Self::default() };
     }
 
     fn open(&mut self) -> Trip {
-        *self = Self { state: State::Open, ..Self::default() };
+        *self = Self { state: State::Open, turn: self.turn, ..Self::default() };
         Trip::Opened
     }
 }

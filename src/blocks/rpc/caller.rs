@@ -152,15 +152,20 @@ impl<Q: Clone> Caller<Q> {
     /// An answer came. Nothing ends if the call had ended, or was answered before.
     pub fn on_response<A, P: Peer<Q, A>>(
         &mut self,
-        id: CallId,
-        answer: A,
+        from: NodeId,
+        (id, answer): (CallId, A),
         settings: &Settings,
         ctx: &mut Ctx<'_, P>,
     ) -> Option<Ended<Q, A>> {
         let open = self.open.remove(&id)?;
         silence(id, ctx);
         if let (BreakerPolicy::On { probes, .. }, Some(pass)) = (settings.breaker, open.pass) {
-            self.breakers.entry(open.to.first).or_default().succeeded(pass, probes);
+            let breaker = self.breakers.entry(open.to.first).or_default();
+            if from == open.to.first {
+                breaker.succeeded(pass, probes);
+            } else {
+                breaker.abandoned(pass); // The hedge was faster.
+            }
         }
         Some(Ended { id, outcome: Outcome::Answered(answer) })
     }
@@ -298,10 +303,7 @@ impl<Q: Clone> Caller<Q> {
         let Open { to, body, attempts, sent, .. } = self.open.remove(&id)?;
         silence(id, ctx);
         let given_up = GivenUp { id, to, body, attempts, why };
-        let outcome = match sent {
-            true => Outcome::Unknown(given_up),
-            false => Outcome::NeverSent(given_up),
-        };
+        let outcome = if sent { Outcome::Unknown(given_up) } else { Outcome::NeverSent(given_up) };
         Some(Ended { id, outcome })
     }
 }

@@ -162,11 +162,21 @@ impl Settings {
             self.breaker,
             BreakerPolicy::On { failures, probes, .. } if failures == 0 || probes == 0
         );
+        let no_time = matches!(
+            self.breaker,
+            BreakerPolicy::On { window, open_for, .. } if window.is_zero() || open_for.is_zero()
+        );
+        let never_doubles = matches!(
+            self.retry,
+            Retry::Exponential { base, cap, .. } if base.is_zero() || cap < base
+        );
         let findings = [
             (self.timeout.is_zero(), "timeout: it must be longer than nothing"),
             (self.attempts_max == 0, "attempts_max: 1 or more"),
             (hedge_is_late, "hedge: sooner than the timeout, else it never happens"),
             (no_failures, "breaker: failures and probes are 1 or more"),
+            (no_time, "breaker: window and open_for must be longer than nothing"),
+            (never_doubles, "retry: base is longer than nothing and no longer than cap"),
         ];
         let bad = findings.into_iter().filter(|(bad, _)| *bad);
         bad.map(|(_, reason)| BadSetting { field, reason: reason.to_owned() }).collect()
