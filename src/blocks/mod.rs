@@ -13,3 +13,6 @@
 
 // A log of events that many publish to and read from: one node, one topic, nothing forgotten.
 pub mod toy_broker;
+
+// A log of bytes on raw files, which tells torn from damaged.
+pub mod journal;

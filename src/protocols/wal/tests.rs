@@ -1,0 +1,1 @@
+//! Handlers of the write-ahead log.
