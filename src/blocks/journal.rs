@@ -176,12 +176,18 @@ impl Journal {
     }
 
     fn write<P: Protocol>(&mut self, kind: Kind, payload: &[u8], ctx: &mut Ctx<'_, P>) {
+        let (offset, bytes) = self.frame(kind, payload);
+        ctx.write_file(self.file(), offset, bytes);
+    }
+
+    /// The next frame, and where it goes.
+    fn frame(&mut self, kind: Kind, payload: &[u8]) -> (u32, Vec<u8>) {
         let mut bytes = Vec::with_capacity(frame::size(payload.len()));
         let (previous, lsn, synced) = (self.checksum, self.last, self.synced);
         self.checksum = Frame { previous, lsn, synced, kind, payload }.encode(&mut bytes);
         let offset = self.offset;
         self.offset += bytes.len() as u32;
-        ctx.write_file(self.file(), offset, bytes);
+        (offset, bytes)
     }
 }
 

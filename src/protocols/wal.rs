@@ -54,7 +54,7 @@ use crate::{
         protocol::{BadSetting, Logged, Placement, Protocol, SufficientCore, Tolerance},
     },
 };
-use pages::{Checkpoint, Flaw, Page};
+use pages::{Change, Checkpoint, Page, Refusal};
 use serde::{Deserialize, Serialize};
 use settings::{Acknowledge, Interval, PRIMARY, STANDBY, Sealing, Standby, Takeover};
 
@@ -63,7 +63,7 @@ pub use settings::Config;
 // When a write is acknowledged, what is written behind, who follows.
 pub mod settings;
 
-// Pages and the checkpoint as bytes.
+// Pages, the checkpoint and changes as bytes.
 mod pages;
 
 const PAGES: FileName = FileName::only("pages");
@@ -109,13 +109,6 @@ pub struct Shipment {
     sent: Time,
 }
 
-/// One change of one register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    key: u32,
-    value: i64,
-}
-
 /// What wakes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Timer {
@@ -149,12 +142,14 @@ crate::steps! {
         CheckPages => "recovery.prefix",
         /// The log is synced up to the latest change of a page before the page is written.
         LogBeforePage => "recovery.refusal",
-        /// Pages are synced before a checkpoint says that they are there.
-        SyncPages => "recovery.refusal",
-        /// A checkpoint is synced before it takes the place of the last one.
-        SyncCheckpoint => "recovery.refusal",
-        /// The log is kept until the checkpoint that does without it is durable.
-        KeepLogUntilCheckpoint => "recovery.refusal",
+        /// Pages are synced before a checkpoint says that they are there: else a mere crash leaves
+        /// files that must be refused.
+        SyncPages => "progress",
+        /// A checkpoint is synced before it takes the place of the last one, for the same reason.
+        SyncCheckpoint => "progress",
+        /// The log is kept until the checkpoint that does without it is durable: else a crash leaves
+        /// a gap between the two.
+        KeepLogUntilCheckpoint => "progress",
         /// The name of a new file is durable before anything relies on the file.
         SyncNames => "recovery.acknowledged",
         /// A node whose sync has failed stops: to ask again would succeed and write nothing.
@@ -190,7 +185,7 @@ pub struct Wal {
     writing: Option<Writing>,
     /// Changes that the standby may not have, oldest first.
     to_ship: Table<Lsn, Change>,
-    /// Up to where the standby has synced.
+    /// Up to where the standby has synced, as far as this node knows.
     shipped: Lsn,
     lease_ends: Time,
 }
@@ -198,9 +193,11 @@ pub struct Wal {
 /// What a node does for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 enum Duty {
-    /// Serve them.
+    /// Serve them, while the lease lasts where there is one.
     #[default]
     Primary,
+    /// Serve them with the first lease since the boot.
+    Candidate,
     /// Follow the primary.
     Standby,
     /// Serve them in its place.
@@ -256,7 +253,7 @@ impl Protocol for Wal {
             Message::PagesSynced => self.finish_checkpoint(ctx),
             Message::Ship(shipment) => self.on_ship(from, shipment, ctx),
             Message::Shipped(upto, asked) => self.on_shipped(upto, asked, ctx),
-            Message::Succeeded => self.duty = Duty::Succeeded,
+            Message::Succeeded => self.stand_down(),
         }
     }
 
@@ -323,10 +320,10 @@ impl Protocol for Wal {
 
     fn waiting(&self) -> Option<String> {
         if let Duty::Refusing(why) = &self.duty {
-            return Some(format!("it refuses to serve: {why}"));
+            return Some(format!("a repair of its files: {why}"));
         }
         let (lsn, op, _) = self.waiting.first()?;
-        Some(format!("{op} waits until everything up to {lsn} is safe"))
+        Some(format!("everything up to {lsn} to be safe, for {op}"))
     }
 }
 
@@ -356,8 +353,9 @@ impl Wal {
         if self.journal.segment_bytes() >= ctx.config().segment_bytes {
             self.journal.rotate(STEPS, ctx);
         }
+        let Change { key, value } = change;
+        ctx.state(Fact::Logged { lsn: u64::from(self.journal.last().next().0), key, value });
         let lsn = self.journal.append(&change.encode(), ctx);
-        ctx.state(Fact::Logged { lsn: u64::from(lsn.0), key: change.key, value: change.value });
         self.redo(lsn, change, ctx);
         if self.has_standby(ctx) {
             self.to_ship.insert(lsn, change);
@@ -384,13 +382,20 @@ impl Wal {
     /// Up to where nothing that the settings guard against can take a change back.
     fn safe(&self, ctx: &mut Ctx<'_>) -> Lsn {
         let config = ctx.config();
-        let here = match (config.acknowledge, config.seal) {
-            (Acknowledge::Interval(_) | Acknowledge::Never, _) => self.journal.last(),
-            (_, Sealing::BeforeAcknowledge) => self.vouched,
-            (_, Sealing::Never | Sealing::WhenIdle(_)) => self.journal.synced(),
+        let here = match config.acknowledge {
+            Acknowledge::Interval(_) | Acknowledge::Never => self.journal.last(),
+            Acknowledge::EachCommit | Acknowledge::Group { .. } => self.guarded(ctx),
         };
         let awaits = self.has_standby(ctx) && config.standby == Standby::Synchronous;
         if awaits && ctx.step(Step::AwaitStandby) { here.min(self.shipped) } else { here }
+    }
+
+    /// Up to where another force would not help.
+    fn guarded(&self, ctx: &Ctx<'_>) -> Lsn {
+        match ctx.config().seal {
+            Sealing::BeforeAcknowledge => self.vouched,
+            Sealing::Never | Sealing::WhenIdle(_) => self.journal.synced(),
+        }
     }
 
     fn answer_when_safe(&mut self, lsn: Lsn, op: OpId, answer: Answer, ctx: &mut Ctx<'_>) {
@@ -459,12 +464,11 @@ impl Wal {
     }
 
     fn forced(&mut self, Force { upto, vouches }: Force, ctx: &mut Ctx<'_>) {
-        let before = self.journal.synced();
         self.journal.note_synced(upto);
         self.vouched = self.vouched.max(vouches);
         ctx.state(Fact::Synced(u64::from(upto.0)));
         match self.duty {
-            Duty::Standby => self.show(before, upto, ctx),
+            Duty::Standby => self.show(upto, ctx),
             _ => self.ship(upto, ctx),
         }
         self.answer_waiting(ctx);
@@ -472,14 +476,6 @@ impl Wal {
             self.ask_for_force(ctx);
         } else if let Sealing::WhenIdle(idle) = ctx.config().seal {
             ctx.set_timer(idle, Timer::Seal);
-        }
-    }
-
-    /// Up to where another force would not help.
-    fn guarded(&self, ctx: &Ctx<'_>) -> Lsn {
-        match ctx.config().seal {
-            Sealing::BeforeAcknowledge => self.vouched,
-            Sealing::Never | Sealing::WhenIdle(_) => self.journal.synced(),
         }
     }
 
@@ -563,12 +559,14 @@ impl Wal {
         let checkpoint = ctx.read_file(CHECKPOINT, 0..u32::MAX);
         let pages = ctx.read_file(PAGES, 0..u32::MAX);
         self.duty = match ctx.me() {
+            PRIMARY if ctx.config().takeover == Takeover::Never => Duty::Primary,
+            PRIMARY if ctx.step(Step::HoldLease) => Duty::Candidate,
             PRIMARY => Duty::Primary,
             _ if ctx.file_length(SUCCESSION).is_some() => Duty::Successor,
             _ => Duty::Standby,
         };
-        let checkpoint = Checkpoint::decode(&checkpoint)
-            .map_err(|flaw| Refusal::about(Lsn(0), &CHECKPOINT, flaw))?;
+        let checkpoint =
+            Checkpoint::decode(&checkpoint).map_err(|flaw| Refusal::about(CHECKPOINT, flaw))?;
         self.load_pages(&pages, &checkpoint, ctx)?;
         let reading = journal::read(&segments, verify(ctx))
             .map_err(|damage| Refusal { lsn: damage.lsn, why: damage.to_string() })?;
@@ -584,8 +582,10 @@ impl Wal {
         }
         self.checkpoint_at = checkpoint.redo;
         self.journal = Journal::open(&reading, STEPS, ctx);
-        if self.duty != Duty::Standby {
-            self.state_recovered(ctx);
+        match self.duty {
+            Duty::Standby => self.shipped = reading.last,
+            Duty::Candidate => {}
+            _ => self.state_recovered(ctx),
         }
         Ok(())
     }
@@ -599,8 +599,8 @@ impl Wal {
         let checks = if ctx.step(Step::CheckPages) { Verify::Chained } else { Verify::Nothing };
         for (number, sector) in (0..).zip(bytes.chunks(SECTOR_BYTES)) {
             let page = Page::decode(sector, number, ctx.config().keys_per_page, checks);
-            let page = page.map_err(|flaw| Refusal::about(Lsn(0), &format!("page {number}"), flaw));
-            if let Some(page) = page? {
+            let about = |flaw| Refusal::about(format_args!("page {number}"), flaw);
+            if let Some(page) = page.map_err(about)? {
                 self.pages.insert(number, page);
             }
         }
@@ -649,7 +649,7 @@ impl Wal {
             ctx.set_timer(pause, Timer::Checkpoint);
         }
         match (&self.duty, config.takeover) {
-            (Duty::Primary, _) if self.has_standby(ctx) => {
+            _ if self.has_standby(ctx) => {
                 ctx.set_timer(config.ship_interval, Timer::Ship);
             }
             (Duty::Standby, Takeover::After { silence, .. }) => {
@@ -663,7 +663,8 @@ impl Wal {
 /// Shipping: the standby keeps the same log.
 impl Wal {
     fn has_standby(&self, ctx: &Ctx<'_>) -> bool {
-        self.duty == Duty::Primary && ctx.config().standby != Standby::Absent
+        let leads = matches!(self.duty, Duty::Primary | Duty::Candidate);
+        leads && ctx.config().standby != Standby::Absent
     }
 
     /// Sends what the standby may miss, up to a position.
@@ -689,7 +690,7 @@ impl Wal {
         match self.duty {
             Duty::Standby => {}
             Duty::Successor => return ctx.send(from, Message::Succeeded),
-            Duty::Primary | Duty::Succeeded | Duty::Refusing(_) => return,
+            Duty::Primary | Duty::Candidate | Duty::Succeeded | Duty::Refusing(_) => return,
         }
         if let Takeover::After { silence, .. } = ctx.config().takeover {
             ctx.set_timer(silence, Timer::TakeOver);
@@ -708,10 +709,11 @@ impl Wal {
     }
 
     /// The standby has synced more: it shows that, and says so.
-    fn show(&mut self, before: Lsn, upto: Lsn, ctx: &mut Ctx<'_>) {
-        for lsn in before.0 + 1..=upto.0 {
+    fn show(&mut self, upto: Lsn, ctx: &mut Ctx<'_>) {
+        for lsn in self.shipped.0 + 1..=upto.0 {
             ctx.state(Fact::Applied(u64::from(lsn)));
         }
+        self.shipped = self.shipped.max(upto);
         ctx.send(PRIMARY, Message::Shipped(upto, Time::ZERO));
         if self.journal.last() > upto {
             self.ask_for_force(ctx);
@@ -725,6 +727,10 @@ impl Wal {
             && asked > Time::ZERO
         {
             self.lease_ends = self.lease_ends.max(asked + lease);
+            if self.duty == Duty::Candidate {
+                self.duty = Duty::Primary;
+                self.state_recovered(ctx);
+            }
         }
         ctx.overtake();
         self.answer_waiting(ctx);
@@ -739,8 +745,13 @@ impl Wal {
             (Duty::Primary, Takeover::After { .. }) => {
                 ctx.now() < self.lease_ends || !ctx.step(Step::HoldLease)
             }
-            (Duty::Standby | Duty::Succeeded | Duty::Refusing(_), _) => false,
+            (Duty::Candidate | Duty::Standby | Duty::Succeeded | Duty::Refusing(_), _) => false,
         }
+    }
+
+    fn stand_down(&mut self) {
+        self.duty = Duty::Succeeded;
+        self.waiting.clear();
     }
 
     /// The primary was silent for longer than any lease can last.
@@ -781,41 +792,6 @@ fn verify(ctx: &mut Ctx<'_>) -> Verify {
         Verify::Alone
     } else {
         Verify::Chained
-    }
-}
-
-/// Why a node serves nothing.
-struct Refusal {
-    /// The first change that cannot be vouched for; 0 where none in particular.
-    lsn: Lsn,
-    why: String,
-}
-
-impl Refusal {
-    fn about(lsn: Lsn, what: &dyn std::fmt::Display, flaw: Flaw) -> Self {
-        let why = match flaw {
-            Flaw::Damaged => format!("the checksum of {what} does not fit"),
-            Flaw::Misplaced(other) => format!("in place of {what} stands page {other}"),
-        };
-        Self { lsn, why }
-    }
-}
-
-impl Change {
-    fn encode(self) -> Vec<u8> {
-        [&self.key.to_le_bytes()[..], &self.value.to_le_bytes()].concat()
-    }
-
-    /// What a frame holds; garbage where nobody checked it.
-    fn decode(payload: &[u8]) -> Self {
-        let mut bytes = [0; 12];
-        let length = payload.len().min(12);
-        bytes[..length].copy_from_slice(&payload[..length]);
-        let (key, value) = bytes.split_at(4);
-        Self {
-            key: u32::from_le_bytes(key.try_into().expect("the first four bytes")),
-            value: i64::from_le_bytes(value.try_into().expect("the other eight")),
-        }
     }
 }
 

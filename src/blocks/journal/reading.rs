@@ -187,11 +187,16 @@ impl<'a> Reader<'a> {
         });
         let synced = witnesses.map(|(frame, _)| frame.synced).max()?;
         let missing = self.reading.last.next();
-        (synced >= missing).then(|| Damage {
-            file: file_of(self.segments[self.place].number),
-            offset: self.reading.offset,
-            lsn: missing,
-            synced,
-        })
+        (synced >= missing).then(|| self.damage(missing, synced))
+    }
+
+    /// Where a segment has been read to its end, the next one is to blame.
+    fn damage(&self, lsn: Lsn, synced: Lsn) -> Damage {
+        let here = &self.segments[self.place];
+        let ended = self.reading.offset as usize >= here.bytes.len();
+        match self.segments.get(self.place + 1).filter(|_| ended) {
+            Some(next) => Damage { file: file_of(next.number), offset: 0, lsn, synced },
+            None => Damage { file: file_of(here.number), offset: self.reading.offset, lsn, synced },
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! Pages and the checkpoint, as bytes in their files.
+//! Pages, the checkpoint and changes, as bytes in their files.
 //!
 //! ```text
 //!   pages        one sector each:  checksum · number · LSN of its latest change · values …
-//!   checkpoint   checksum · redo LSN · count · (page number · LSN as written) …
+//!   checkpoint   checksum · count · redo LSN · (page number · LSN as written) …
+//!   log          the payload of a frame:  key · value
 //! ```
 //!
 //! A sector is written whole or not at all, so a page cannot tear. It can be old, if its write was
@@ -14,7 +15,8 @@
 
 use crate::base::{ids::Lsn, table::Table};
 use crate::{blocks::journal::Verify, engine::disk::SECTOR_BYTES};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 const HEAD_BYTES: usize = 16;
 
@@ -36,6 +38,43 @@ pub(super) enum Flaw {
     Damaged,
     /// It is another page.
     Misplaced(u32),
+}
+
+/// One change of one register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Change {
+    pub(super) key: u32,
+    pub(super) value: i64,
+}
+
+/// Why a node serves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The first change that cannot be vouched for; 0 where none in particular.
+    pub(super) lsn: Lsn,
+    pub(super) why: String,
+}
+
+impl Refusal {
+    pub(super) fn about(what: impl Display, flaw: Flaw) -> Self {
+        let why = match flaw {
+            Flaw::Damaged => format!("the checksum of {what} does not fit"),
+            Flaw::Misplaced(other) => format!("in place of {what} stands page {other}"),
+        };
+        Self { lsn: Lsn(0), why }
+    }
+}
+
+impl Change {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [&self.key.to_le_bytes()[..], &self.value.to_le_bytes()].concat()
+    }
+
+    /// What a frame holds; garbage where nobody checked the frame.
+    pub(super) fn decode(payload: &[u8]) -> Self {
+        let mut words = Words(payload);
+        Self { key: words.next_u32(), value: words.next_u64() as i64 }
+    }
 }
 
 impl Page {
