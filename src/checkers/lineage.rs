@@ -83,9 +83,9 @@ pub(super) enum How {
 }
 
 /// A write as clients and logs know it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Write {
-    pub(super) asked: Signal,
+    pub(super) asked: Option<Signal>,
     /// Where it was logged first, as far as that is still in the lineage or was lost last.
     pub(super) logged: Option<(u64, Signal)>,
     pub(super) told: Option<Signal>,
@@ -130,13 +130,7 @@ impl Lineage {
             What::Invoked(op, _, operation) => {
                 self.asked.insert(op, operation);
                 if let Operation::Write { key, value } = operation {
-                    self.writes.or_insert_with((key, value), || Write {
-                        asked: *signal,
-                        logged: None,
-                        told: None,
-                        read: None,
-                        lost: None,
-                    });
+                    self.writes.entry_or_default((key, value)).asked.get_or_insert(*signal);
                 }
             }
             What::Ended(op, ending) => return self.on_end(op, ending, signal),
@@ -165,9 +159,9 @@ impl Lineage {
     fn log(&mut self, node: NodeId, (lsn, key, value): (u64, u32, i64), signal: &Signal) -> Turn {
         let known = self.change(lsn).is_some_and(|(there, _)| there == (key, value));
         self.copies.of(node).from_disk = false;
-        let write = self.writes.get_mut(&(key, value));
+        let write = self.writes.entry_or_default((key, value));
         if *self.serving.get_or_insert(node) != node {
-            if let Some(write) = write.filter(|write| !known && write.logged.is_none()) {
+            if !known && write.logged.is_none() {
                 write.lost = Some((How::Astray, *signal));
             }
             return Turn::Nothing;
@@ -176,7 +170,7 @@ impl Lineage {
             return if known { Turn::Nothing } else { Turn::Misfit };
         }
         self.changes.push(*signal);
-        if let Some(write) = write.filter(|write| !write.stands()) {
+        if !write.stands() {
             (write.logged, write.lost) = (Some((lsn, *signal)), None);
         }
         let copy = self.copies.of(node);

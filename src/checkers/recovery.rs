@@ -262,10 +262,10 @@ impl Recovery {
         self.open = Some(Served { node, upto, signal, holds, whole: true });
     }
 
-    /// A client hears of a write after it was lost.
+    /// A client hears of a write after it was lost. One that was never logged may still come.
     fn lost_late(&mut self, property: &str, name: Name, heard: &Signal) {
-        let lost = self.lineage.write(name).and_then(|write| write.lost);
-        if let Some((How::Own, _)) = lost {
+        let write = self.lineage.write(name).filter(|write| write.logged.is_some());
+        if let Some((How::Own, _)) = write.and_then(|write| write.lost) {
             self.loses_heard(property, name, *heard);
         }
     }
@@ -367,7 +367,7 @@ impl Recovery {
         };
         let at = recovered.at;
         let sentence = format!("{told}; {node} recovered all up to {upto} at {at}, and {stood}");
-        let cited = [write.asked, heard, recovered].into_iter();
+        let cited = [heard, recovered].into_iter().chain(write.asked);
         let cited: Vec<_> = cited.chain(write.logged.map(|(_, logged)| logged)).collect();
         self.breaks(property, || witness(sentence, &cited));
     }

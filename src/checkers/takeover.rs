@@ -201,10 +201,11 @@ impl Takeover {
 
     /// A client is told of a write that is lost already.
     fn on_told(&mut self, name: Name) {
-        let lost = self.lineage.write(name).and_then(|write| write.lost);
-        let (how, by) = match lost {
-            Some((how @ (How::Takeover | How::Astray), by)) => (how, by),
-            _ => return,
+        let Some(write) = self.lineage.write(name) else { return };
+        let (how, by) = match write.lost {
+            Some((How::Takeover, by)) if write.logged.is_some() => (How::Takeover, by),
+            Some((How::Astray, by)) => (How::Astray, by),
+            _ => return, // One that was never logged may still come.
         };
         self.counts.lost += 1;
         self.counts.with_writes += 1;
@@ -227,7 +228,7 @@ impl Takeover {
         let (key, value) = name;
         let sentence =
             format!("the client was told at {} that {value} is in register {key}; {says}", told.at);
-        let cited = [write.asked, told, by].into_iter();
+        let cited = [told, by].into_iter().chain(write.asked);
         let cited: Vec<_> = cited.chain(write.logged.map(|(_, logged)| logged)).collect();
         self.lost.get_or_insert_with(|| witness(sentence, &cited));
     }
