@@ -9,11 +9,9 @@
 //!    │           │                                                ● force its log
 //!    │           │◀────────────────────────────────────── Shipped ┤
 //!    │◀── done ──┤  (synchronous: only now)                       │
-//!    │           │
 //!    │           │  checkpoint, while writes go on:
 //!    │           │  page after page ──▶ ● force pages ──▶ ● checkpoint.tmp ──▶ rename ──▶ ● names
 //!    │           │  then segments of the log before it go
-//!    │           │
 //!    │           ╳  crash: checkpoint ──▶ pages ──▶ redo what the log has behind it ──▶ serve
 //! ```
 //!
@@ -75,7 +73,7 @@ const SUCCESSION: FileName = FileName::only("succession");
 /// More changes than this are not shipped in one message.
 const SHIPMENT_MAX: usize = 64;
 
-/// What the disk tells a node, then one variant per arrow to the other one.
+/// What the disk tells a node, then one variant per arrow to the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// To itself: a force of the log is done.
@@ -582,6 +580,9 @@ impl Wal {
         }
         self.checkpoint_at = checkpoint.redo;
         self.journal = Journal::open(&reading, STEPS, ctx);
+        if reading.last > Lsn(0) {
+            ctx.state(Fact::Synced(u64::from(reading.last.0))); // What was read is on the platter.
+        }
         match self.duty {
             Duty::Standby => self.shipped = reading.last,
             Duty::Candidate => {}
