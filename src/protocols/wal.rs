@@ -688,6 +688,7 @@ impl Wal {
 
     /// The standby logs what follows its own log, and says how much of it is synced.
     fn on_ship(&mut self, from: NodeId, shipment: Shipment, ctx: &mut Ctx<'_>) {
+        ctx.overtake(); // The promise not to take over counts before it is given.
         match self.duty {
             Duty::Standby => {}
             Duty::Successor => return ctx.send(from, Message::Succeeded),
@@ -705,7 +706,6 @@ impl Wal {
         if self.journal.last() > self.journal.synced() {
             self.ask_for_force(ctx);
         }
-        ctx.overtake();
         ctx.send(from, Message::Shipped(self.journal.synced(), shipment.sent));
     }
 
