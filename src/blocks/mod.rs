@@ -16,3 +16,6 @@ pub mod toy_broker;
 
 // A log of bytes on raw files, which tells torn from damaged.
 pub mod journal;
+
+// Tables with transactions on the log of one node: versions, row locks, a stream of changes.
+pub mod database;

@@ -16,7 +16,7 @@ use super::{Citation, Witness};
 use crate::{
     base::ids::{NodeId, TxnId},
     engine::{
-        facts::{Decision, Fact, Vote},
+        facts::{Decision, Fact, SagaEnd, Vote},
         signal::{Signal, What},
     },
 };
@@ -85,7 +85,24 @@ fn fact_says(fact: &Fact) -> String {
         Fact::Synced(upto) => format!("had synced all up to {upto}"),
         Fact::Applied(lsn) => format!("applied the change at {lsn}"),
         Fact::Recovered(upto) => format!("recovered all up to {upto}"),
+        Fact::Planned { saga, step, .. } => format!("planned step {step} of saga {saga}"),
+        Fact::DidStep(saga, step) => format!("did step {step} of saga {saga}"),
+        Fact::UndidStep(saga, step) => format!("undid step {step} of saga {saga}"),
+        Fact::Tombstoned(saga, step) => format!("barred step {step} of saga {saga}"),
+        Fact::Moves { saga, account, by } => {
+            format!("changed balance {account} by {by} for saga {saga}")
+        }
+        Fact::SagaEnded(saga, end) => format!("ended saga {saga}: {}", end_word(*end)),
         Fact::Refuses(lsn) => format!("refused to serve: damage at {lsn}"),
+    }
+}
+
+fn end_word(end: SagaEnd) -> &'static str {
+    match end {
+        SagaEnd::Done => "done",
+        SagaEnd::Compensated => "compensated",
+        SagaEnd::Partial => "as far as its plan keeps",
+        SagaEnd::Parked => "parked",
     }
 }
 

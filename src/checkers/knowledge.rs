@@ -93,6 +93,12 @@ impl Knowledge {
             | Fact::Synced(_)
             | Fact::Applied(_)
             | Fact::Recovered(_)
+            | Fact::Planned { .. }
+            | Fact::DidStep(..)
+            | Fact::UndidStep(..)
+            | Fact::Tombstoned(..)
+            | Fact::Moves { .. }
+            | Fact::SagaEnded(..)
             | Fact::Refuses(_) => {}
         }
     }

@@ -292,13 +292,15 @@ impl Lineage {
         for change in &self.changes {
             let node = place(&change.what).map_or(0, |node| u64::from(node.0));
             let (key, value) = name(change).unwrap_or_default();
-            [node, u64::from(key), value.cast_unsigned()]
-                .into_iter()
-                .for_each(|word| fold.word(word));
+            for word in [node, u64::from(key), value.cast_unsigned()] {
+                fold.word(word);
+            }
         }
         for (node, copy) in self.copies.iter() {
             fold.word(u64::from(node.0) << 1 | u64::from(copy.from_disk));
-            [copy.synced, copy.applied].into_iter().for_each(|word| fold.word(word));
+            for word in [copy.synced, copy.applied] {
+                fold.word(word);
+            }
         }
         self.asked.keys().for_each(|op| fold.word(1 << 40 | u64::from(op.0)));
         for ((key, value), write) in &self.writes {
@@ -306,7 +308,9 @@ impl Lineage {
             let flags = u64::from(write.told.is_some()) | u64::from(write.read.is_some()) << 1;
             let lsn = write.logged.map_or(0, |(lsn, _)| lsn);
             let words = [u64::from(*key), value.cast_unsigned(), lost << 2 | flags, lsn];
-            words.into_iter().for_each(|word| fold.word(word));
+            for word in words {
+                fold.word(word);
+            }
         }
     }
 }

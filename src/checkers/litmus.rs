@@ -397,6 +397,12 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
         | Fact::Synced(_)
         | Fact::Applied(_)
         | Fact::Recovered(_)
+        | Fact::Planned { .. }
+        | Fact::DidStep(..)
+        | Fact::UndidStep(..)
+        | Fact::Tombstoned(..)
+        | Fact::Moves { .. }
+        | Fact::SagaEnded(..)
         | Fact::Refuses(_)) => other,
     };
     let what = |what| match what {

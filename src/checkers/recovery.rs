@@ -199,11 +199,13 @@ impl Checker for Recovery {
         self.broken.iter().for_each(|broken| fold.word(u64::from(broken.is_some())));
         self.lineage.fold(fold);
         for served in [&self.open, &self.last].into_iter().flatten() {
-            [u64::from(served.node.0), served.upto].into_iter().for_each(|word| fold.word(word));
+            for word in [u64::from(served.node.0), served.upto] {
+                fold.word(word);
+            }
             for (key, (value, _)) in &served.holds {
-                [u64::from(*key), value.cast_unsigned()]
-                    .into_iter()
-                    .for_each(|word| fold.word(word));
+                for word in [u64::from(*key), value.cast_unsigned()] {
+                    fold.word(word);
+                }
             }
             fold.word(u64::from(served.whole));
         }

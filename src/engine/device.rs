@@ -10,6 +10,8 @@
 //! The head stays where the last transfer ended: appending to a log costs no seek, pages here and
 //! there cost one each. Seeks and transfers have fixed costs, so that only the law of a force is
 //! drawn; a disk model with rotation was rejected, for nothing here depends on it.
+//!
+//! This file is long because all that a disk is asked for comes through the one queue.
 
 use super::{
     core::{Core, Event, Failing},

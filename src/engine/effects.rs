@@ -523,7 +523,7 @@ impl<P: Protocol> Core<P> {
         match self.client_travel(ends, Carried::Reply, (op, sent)) {
             Some(latency) => {
                 let at = self.now + latency;
-                self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
+                self.put_caused(at, Class::End, Event::Answer { op, node, answer }, sent);
             }
             None => self.lose_for_client(op, ends, Lost::Dropped),
         }

@@ -95,6 +95,60 @@ pub enum Fact {
     Recovered(u64),
     /// A node has found its files damaged at this position and serves nothing.
     Refuses(u64),
+    /// A saga has this step, where it begins.
+    Planned {
+        /// Which saga.
+        saga: u64,
+        /// The step, from 0.
+        step: u16,
+        /// The steps whose effects it needs, one bit each.
+        after: u32,
+        /// What may become of it.
+        kind: StepKind,
+    },
+    /// A step took effect at its resource.
+    DidStep(u64, u16),
+    /// Its compensation took effect there.
+    UndidStep(u64, u16),
+    /// Its compensation came first: the step will be refused there.
+    Tombstoned(u64, u16),
+    /// Where a step or a compensation takes effect, a balance changes with it.
+    Moves {
+        /// For which saga.
+        saga: u64,
+        /// Which balance: what is moved, and where.
+        account: u32,
+        /// By how much.
+        by: i64,
+    },
+    /// A saga is over.
+    SagaEnded(u64, SagaEnd),
+}
+
+/// What may become of a step of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum StepKind {
+    /// It can be undone.
+    Compensable,
+    /// It can be undone, and stays done where recovery is partial.
+    Kept,
+    /// Once it is done, the saga only goes forward.
+    Pivot,
+    /// It comes after the pivot and succeeds if it is tried often enough.
+    Retriable,
+}
+
+/// How a saga ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum SagaEnd {
+    /// All steps are done.
+    Done,
+    /// All that was done is undone.
+    Compensated,
+    /// All that was done is undone but what its plan keeps.
+    Partial,
+    /// It waits for a person.
+    Parked,
 }
 
 /// The facts of one record, in order.

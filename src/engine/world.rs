@@ -273,7 +273,7 @@ impl<P: Protocol> World<P> {
         match waiting.event {
             ref event if held == Held::Hold && until < Time::MAX => {
                 let class = match event {
-                    Event::Answer { .. } => Class::Client,
+                    Event::Answer { .. } => Class::End,
                     _ => Class::Delivery,
                 };
                 self.core.put_caused(until, class, event.clone(), waiting.cause);

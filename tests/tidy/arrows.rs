@@ -36,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 const ON_TOP: [&str; 3] = ["cli", "lib", "main"];
 
 /// Macros stand at the crate's root, wherever they are written.
-const MACROS: [(&str, &str); 2] = [("steps", "engine"), ("embed", "engine")];
+const MACROS: [(&str, &str); 3] = [("steps", "engine"), ("embed", "engine"), ("tables", "blocks")];
 
 /// What checkers may know of the engine: what runs tell, and nothing of how they are made.
 const SEEN_BY_CHECKERS: [&str; 8] = [

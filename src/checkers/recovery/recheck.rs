@@ -1,5 +1,9 @@
 //! The witnesses of recovery, checked against the signals alone.
 //!
+//! ```text
+//!   witness ──citations found again──▶ the lineage told anew ──▶ is the clause broken just there?
+//! ```
+//!
 //! The lineage is told again from the beginning for each question, and contents of a recovery are
 //! read off the signals directly behind it: nothing is shared with the folds of the judges.
 
@@ -35,10 +39,10 @@ pub(in crate::checkers) fn lineage(signals: &[Signal]) -> (Vec<Name>, Option<Nod
     let (mut log, mut serving) = (Vec::new(), None);
     for (_, node, fact) in stated(signals) {
         match fact {
-            Fact::Logged { lsn, key, value } => {
-                if *serving.get_or_insert(node) == node && lsn == log.len() as u64 + 1 {
-                    log.push((key, value));
-                }
+            Fact::Logged { lsn, key, value }
+                if *serving.get_or_insert(node) == node && lsn == log.len() as u64 + 1 =>
+            {
+                log.push((key, value));
             }
             Fact::Recovered(upto) => {
                 serving = (!log.is_empty()).then_some(node);
@@ -167,11 +171,11 @@ fn was_read(signals: &[Signal], op: OpId) -> Option<Name> {
 }
 
 fn asked(signals: &[Signal], op: OpId) -> Option<Operation> {
-    let asked = signals.iter().filter_map(|signal| match signal.what {
+    let mut asked = signals.iter().rev().filter_map(|signal| match signal.what {
         What::Invoked(of, _, operation) if of == op => Some(operation),
         _ => None,
     });
-    asked.last()
+    asked.next()
 }
 
 /// Has a node that recovered its own log lost a write that a client heard of?

@@ -1,4 +1,10 @@
 //! Short histories of recoveries: legal ones, and illegal ones that differ in one event.
+//!
+//! ```text
+//!   p1 logs 7, logs 8, syncs the first ─╳ boots ── and says …     legal · illegal by one word of it
+//! ```
+//!
+//! Each clause has both, and stories drawn at random hold the judge to its own recheck.
 
 use super::super::litmus::log::*;
 use super::super::litmus::registers::{asked, told};
