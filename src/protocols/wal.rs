@@ -32,7 +32,9 @@
 //! Follows Mohan and others (1992), ARIES, without undo, for a change is a transaction; Gray &
 //! Reuter (1993), chapters 9 and 12, for group commit, log shipping and takeover.
 //!
-//! This file is long because a pattern is one file; it reads in the order in which a change goes.
+//! This file is long because it reads in the order in which a change goes: steps, state, requests,
+//! answers, forces. What happens behind a change stands apart: `wal/checkpoints.rs`,
+//! `wal/recovery.rs`, `wal/standby.rs`.
 //! Limits: all pages fit in memory; a standby begins together with its primary; leases need clocks
 //! that are not set back and drift less than `silence` exceeds `lease`.
 
@@ -42,27 +44,36 @@ use crate::{
         table::Table,
         time::Time,
     },
-    blocks::journal::{self, Journal, Reading, Verify},
+    blocks::journal::{self, Journal},
     engine::{
         ctx,
-        disk::{FileName, SECTOR_BYTES},
+        disk::FileName,
         facts::{Fact, Facts},
         files::AfterFailure,
         operations::{Answer, Operation},
         protocol::{BadSetting, Logged, Placement, Protocol, SufficientCore, Tolerance},
     },
 };
-use pages::{Change, Checkpoint, Page, Refusal};
+use pages::{Change, Page};
 use serde::{Deserialize, Serialize};
-use settings::{Acknowledge, Interval, PRIMARY, STANDBY, Sealing, Standby, Takeover};
+use settings::{Acknowledge, PRIMARY, STANDBY, Sealing, Standby};
 
 pub use settings::Config;
 
 // When a write is acknowledged, what is written behind, who follows.
 pub mod settings;
 
+// Pages go out one by one, and the log before them goes.
+mod checkpoints;
+
 // Pages, the checkpoint and changes as bytes.
 mod pages;
+
+// From the files back to what is served.
+mod recovery;
+
+// The standby: shipping, leases, takeover.
+mod standby;
 
 const PAGES: FileName = FileName::only("pages");
 const CHECKPOINT: FileName = FileName::only("checkpoint");
@@ -350,6 +361,7 @@ impl Wal {
     fn log(&mut self, change: Change, ctx: &mut Ctx<'_>) -> Lsn {
         if self.journal.segment_bytes() >= ctx.config().segment_bytes {
             self.journal.rotate(STEPS, ctx);
+            ctx.state(Fact::Synced(u64::from(self.journal.last().0)));
         }
         let Change { key, value } = change;
         ctx.state(Fact::Logged { lsn: u64::from(self.journal.last().next().0), key, value });
@@ -495,282 +507,6 @@ impl Wal {
     }
 }
 
-/// Fuzzy checkpoints: pages go out one by one, and nobody waits.
-impl Wal {
-    /// What the log holds up to here will be in the pages: all that are dirty now are written.
-    fn begin_checkpoint(&mut self, ctx: &mut Ctx<'_>) {
-        if let Interval::Every(pause) = ctx.config().checkpoint {
-            ctx.set_timer(pause, Timer::Checkpoint);
-        }
-        let redo = self.journal.last();
-        if self.writing.is_some() || redo == self.checkpoint_at || !ctx.has_room() {
-            return;
-        }
-        if !ctx.step(Step::KeepLogUntilCheckpoint) {
-            self.cut_log(redo, ctx);
-        }
-        let dirty = self.pages.iter().rev().filter(|(_, page)| page.is_dirty());
-        self.writing = Some(Writing { redo, left: dirty.map(|(number, _)| *number).collect() });
-        self.write_page(ctx);
-    }
-
-    fn write_page(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(Writing { left, .. }) = &mut self.writing else { return };
-        let Some(number) = left.pop() else {
-            ctx.sync_file_grouped(Step::SyncPages, PAGES);
-            return ctx.send(ctx.me(), Message::PagesSynced);
-        };
-        let page = self.pages.get_mut(&number).expect("a page that is dirty is there");
-        if page.lsn > self.journal.synced() {
-            ctx.sync_file(Step::LogBeforePage, self.journal.file());
-        }
-        page.written = page.lsn;
-        ctx.write_file(PAGES, number * SECTOR_BYTES as u32, page.encode(number));
-        ctx.set_timer(ctx.config().page_pause, Timer::WritePage);
-    }
-
-    fn finish_checkpoint(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(Writing { redo, .. }) = self.writing.take() else { return };
-        if !ctx.has_room() {
-            return;
-        }
-        ctx.create_file(NEW_CHECKPOINT);
-        ctx.write_file(NEW_CHECKPOINT, 0, Checkpoint::of(redo, &self.pages).encode());
-        ctx.sync_file(Step::SyncCheckpoint, NEW_CHECKPOINT);
-        ctx.rename_file(NEW_CHECKPOINT, CHECKPOINT);
-        ctx.sync_names(Step::SyncNames);
-        self.checkpoint_at = redo;
-        self.cut_log(redo, ctx);
-    }
-
-    /// What the checkpoint has and the standby does not miss can go.
-    fn cut_log(&mut self, redo: Lsn, ctx: &mut Ctx<'_>) {
-        let upto = if self.has_standby(ctx) { redo.min(self.shipped) } else { redo };
-        self.journal.truncate(upto, ctx);
-    }
-}
-
-/// Recovery: the checkpoint, the pages it names, and what the log has behind it.
-impl Wal {
-    fn recover(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
-        let segments = journal::segments(ctx);
-        let checkpoint = ctx.read_file(CHECKPOINT, 0..u32::MAX);
-        let pages = ctx.read_file(PAGES, 0..u32::MAX);
-        self.duty = match ctx.me() {
-            PRIMARY if ctx.config().takeover == Takeover::Never => Duty::Primary,
-            PRIMARY if ctx.step(Step::HoldLease) => Duty::Candidate,
-            PRIMARY => Duty::Primary,
-            _ if ctx.file_length(SUCCESSION).is_some() => Duty::Successor,
-            _ => Duty::Standby,
-        };
-        let checkpoint =
-            Checkpoint::decode(&checkpoint).map_err(|flaw| Refusal::about(CHECKPOINT, flaw))?;
-        self.load_pages(&pages, &checkpoint, ctx)?;
-        let reading = journal::read(&segments, verify(ctx))
-            .map_err(|damage| Refusal { lsn: damage.lsn, why: damage.to_string() })?;
-        self.compare(&reading, &checkpoint)?;
-        for entry in &reading.entries {
-            let change = Change::decode(&entry.payload);
-            self.redo(entry.lsn, change, ctx);
-            match self.duty {
-                Duty::Standby => ctx.state(Fact::Applied(u64::from(entry.lsn.0))),
-                _ if self.has_standby(ctx) => _ = self.to_ship.insert(entry.lsn, change),
-                _ => {}
-            }
-        }
-        self.checkpoint_at = checkpoint.redo;
-        self.journal = Journal::open(&reading, STEPS, ctx);
-        if reading.last > Lsn(0) {
-            ctx.state(Fact::Synced(u64::from(reading.last.0))); // What was read is on the platter.
-        }
-        match self.duty {
-            Duty::Standby => self.shipped = reading.last,
-            Duty::Candidate => {}
-            _ => self.state_recovered(ctx),
-        }
-        Ok(())
-    }
-
-    fn load_pages(
-        &mut self,
-        bytes: &[u8],
-        checkpoint: &Checkpoint,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<(), Refusal> {
-        let checks = if ctx.step(Step::CheckPages) { Verify::Chained } else { Verify::Nothing };
-        for (number, sector) in (0..).zip(bytes.chunks(SECTOR_BYTES)) {
-            let page = Page::decode(sector, number, ctx.config().keys_per_page, checks);
-            let about = |flaw| Refusal::about(format_args!("page {number}"), flaw);
-            if let Some(page) = page.map_err(about)? {
-                self.pages.insert(number, page);
-            }
-        }
-        for &(number, written) in &checkpoint.pages {
-            let found = self.pages.get(&number).map_or(Lsn(0), |page| page.lsn);
-            if found < written && checks != Verify::Nothing {
-                let why = format!("page {number} has change {found}, and {written} was written");
-                return Err(Refusal { lsn: written, why });
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the log reaches from the checkpoint to the latest page.
-    fn compare(&self, reading: &Reading, checkpoint: &Checkpoint) -> Result<(), Refusal> {
-        let (base, last, redo) = (reading.base, reading.last, checkpoint.redo);
-        if base > redo {
-            let why = format!("the log begins behind {base}, and the checkpoint needs {redo}");
-            return Err(Refusal { lsn: redo.next(), why });
-        }
-        let latest = self.pages.values().map(|page| page.lsn).fold(redo, Lsn::max);
-        if last < latest {
-            let why = format!("the log ends at {last}, and pages know {latest}");
-            return Err(Refusal { lsn: last.next(), why });
-        }
-        Ok(())
-    }
-
-    fn state_recovered(&self, ctx: &mut Ctx<'_>) {
-        ctx.state(Fact::Recovered(u64::from(self.journal.last().0)));
-        let keys = u32::from(ctx.config().keys_per_page);
-        for (number, page) in &self.pages {
-            let held = (number * keys..).zip(&page.values).filter(|(_, value)| **value != 0);
-            for (key, &value) in held {
-                ctx.state(Fact::Holds { key, value, beside: 0 });
-            }
-        }
-    }
-
-    fn set_timers(&self, ctx: &mut Ctx<'_>) {
-        let config = ctx.config();
-        if let Acknowledge::Interval(pause) = config.acknowledge {
-            ctx.set_timer(pause, Timer::Force);
-        }
-        if let Interval::Every(pause) = config.checkpoint {
-            ctx.set_timer(pause, Timer::Checkpoint);
-        }
-        match (&self.duty, config.takeover) {
-            _ if self.has_standby(ctx) => {
-                ctx.set_timer(config.ship_interval, Timer::Ship);
-            }
-            (Duty::Standby, Takeover::After { silence, .. }) => {
-                ctx.set_timer(silence, Timer::TakeOver);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Shipping: the standby keeps the same log.
-impl Wal {
-    fn has_standby(&self, ctx: &Ctx<'_>) -> bool {
-        let leads = matches!(self.duty, Duty::Primary | Duty::Candidate);
-        leads && ctx.config().standby != Standby::Absent
-    }
-
-    /// Sends what the standby may miss, up to a position.
-    fn ship(&mut self, upto: Lsn, ctx: &mut Ctx<'_>) {
-        if !self.has_standby(ctx) {
-            return;
-        }
-        let after = self.to_ship.first().map_or(upto, |(first, _)| Lsn(first.0 - 1));
-        let missing = self.to_ship.range(..=upto).take(SHIPMENT_MAX);
-        let changes = missing.map(|(_, change)| *change).collect();
-        let sent = ctx.now();
-        ctx.send(STANDBY, Message::Ship(Shipment { after, changes, sent }));
-    }
-
-    fn ship_again(&mut self, ctx: &mut Ctx<'_>) {
-        ctx.set_timer(ctx.config().ship_interval, Timer::Ship);
-        ctx.overtake();
-        self.ship(self.journal.synced(), ctx);
-    }
-
-    /// The standby logs what follows its own log, and says how much of it is synced.
-    fn on_ship(&mut self, from: NodeId, shipment: Shipment, ctx: &mut Ctx<'_>) {
-        ctx.overtake(); // The promise not to take over counts before it is given.
-        match self.duty {
-            Duty::Standby => {}
-            Duty::Successor => return ctx.send(from, Message::Succeeded),
-            Duty::Primary | Duty::Candidate | Duty::Succeeded | Duty::Refusing(_) => return,
-        }
-        if let Takeover::After { silence, .. } = ctx.config().takeover {
-            ctx.set_timer(silence, Timer::TakeOver);
-        }
-        let positions = (shipment.after.0 + 1..).map(Lsn);
-        for (lsn, change) in positions.zip(shipment.changes) {
-            if lsn == self.journal.last().next() && ctx.has_room() {
-                self.log(change, ctx);
-            }
-        }
-        if self.journal.last() > self.journal.synced() {
-            self.ask_for_force(ctx);
-        }
-        ctx.send(from, Message::Shipped(self.journal.synced(), shipment.sent));
-    }
-
-    /// The standby has synced more: it shows that, and says so.
-    fn show(&mut self, upto: Lsn, ctx: &mut Ctx<'_>) {
-        for lsn in self.shipped.0 + 1..=upto.0 {
-            ctx.state(Fact::Applied(u64::from(lsn)));
-        }
-        self.shipped = self.shipped.max(upto);
-        ctx.send(PRIMARY, Message::Shipped(upto, Time::ZERO));
-        if self.journal.last() > upto {
-            self.ask_for_force(ctx);
-        }
-    }
-
-    fn on_shipped(&mut self, upto: Lsn, asked: Time, ctx: &mut Ctx<'_>) {
-        self.shipped = self.shipped.max(upto);
-        self.to_ship.retain(|lsn, _| *lsn > upto);
-        if let Takeover::After { lease, .. } = ctx.config().takeover
-            && asked > Time::ZERO
-        {
-            self.lease_ends = self.lease_ends.max(asked + lease);
-            if self.duty == Duty::Candidate {
-                self.duty = Duty::Primary;
-                self.state_recovered(ctx);
-            }
-        }
-        ctx.overtake();
-        self.answer_waiting(ctx);
-    }
-}
-
-/// Takeover: never two at once.
-impl Wal {
-    fn may_serve(&self, ctx: &mut Ctx<'_>) -> bool {
-        match (&self.duty, ctx.config().takeover) {
-            (Duty::Primary, Takeover::Never) | (Duty::Successor, _) => true,
-            (Duty::Primary, Takeover::After { .. }) => {
-                ctx.now() < self.lease_ends || !ctx.step(Step::HoldLease)
-            }
-            (Duty::Candidate | Duty::Standby | Duty::Succeeded | Duty::Refusing(_), _) => false,
-        }
-    }
-
-    fn stand_down(&mut self) {
-        self.duty = Duty::Succeeded;
-        self.waiting.clear();
-    }
-
-    /// The primary was silent for longer than any lease can last.
-    fn take_over(&mut self, ctx: &mut Ctx<'_>) {
-        if self.duty != Duty::Standby {
-            return;
-        }
-        self.duty = Duty::Successor;
-        let upto = self.journal.last();
-        ctx.sync_file(Step::ForceBeforeAcknowledge, self.journal.file());
-        ctx.state(Fact::Synced(u64::from(upto.0)));
-        self.journal.note_synced(upto);
-        ctx.create_file(SUCCESSION);
-        ctx.sync_names(Step::SyncSuccession);
-        self.state_recovered(ctx);
-    }
-}
-
 const STEPS: journal::Steps<Step> =
     journal::Steps { content: Step::ForceBeforeAcknowledge, names: Step::SyncNames };
 
@@ -784,16 +520,6 @@ fn refuse(op: OpId, ctx: &mut Ctx<'_>) {
 fn place(key: u32, ctx: &Ctx<'_>) -> (u32, usize) {
     let keys = u32::from(ctx.config().keys_per_page);
     (key / keys, (key % keys) as usize)
-}
-
-fn verify(ctx: &mut Ctx<'_>) -> Verify {
-    if !ctx.step(Step::Checksum) {
-        Verify::Nothing
-    } else if !ctx.step(Step::ChainChecksums) {
-        Verify::Alone
-    } else {
-        Verify::Chained
-    }
 }
 
 #[cfg(test)]
