@@ -35,8 +35,10 @@
 //! This file is long because it reads in the order in which a change goes: steps, state, requests,
 //! answers, forces. What happens behind a change stands apart: `wal/checkpoints.rs`,
 //! `wal/recovery.rs`, `wal/standby.rs`.
-//! Limits: all pages fit in memory; a standby begins together with its primary; leases need clocks
-//! that are not set back and drift less than `silence` exceeds `lease`.
+//!
+//! Limits: all pages fit in memory, and there are at most 65,536 of them; a standby begins together
+//! with its primary; leases need clocks that are not set back and drift less than `silence` exceeds
+//! `lease`.
 
 use crate::{
     base::{
@@ -80,6 +82,9 @@ const CHECKPOINT: FileName = FileName::only("checkpoint");
 const NEW_CHECKPOINT: FileName = FileName::only("checkpoint.tmp");
 /// It is there once the standby has taken over.
 const SUCCESSION: FileName = FileName::only("succession");
+
+/// The page file has no place for more pages.
+const PAGES_MAX: u32 = 1 << 16;
 
 /// More changes than this are not shipped in one message.
 const SHIPMENT_MAX: usize = 64;
@@ -250,6 +255,7 @@ impl Protocol for Wal {
     fn on_request(&mut self, op: OpId, operation: Operation, ctx: &mut Ctx<'_>) {
         match operation {
             _ if !self.may_serve(ctx) => refuse(op, ctx),
+            Operation::Write { key, .. } if place(key, ctx).0 >= PAGES_MAX => refuse(op, ctx),
             Operation::Write { key, value } => self.write(op, Change { key, value }, ctx),
             Operation::Read { key } => self.read(op, key, ctx),
             _ => refuse(op, ctx),
@@ -379,6 +385,9 @@ impl Wal {
     /// The change takes effect in memory, in normal operation and in recovery.
     fn redo(&mut self, lsn: Lsn, change: Change, ctx: &Ctx<'_>) {
         let (number, slot) = place(change.key, ctx);
+        if number >= PAGES_MAX {
+            return; // Nobody logs this: it is damage, believed where nobody checks the frames.
+        }
         let page = self.pages.entry_or_default(number);
         page.values.resize(usize::from(ctx.config().keys_per_page), 0);
         if lsn > page.lsn {
@@ -449,13 +458,15 @@ impl Wal {
     }
 
     fn force(&mut self, ctx: &mut Ctx<'_>) {
-        let vouches = self.journal.synced();
+        let mut vouches = self.journal.synced();
         let alone = self.journal.last() == vouches;
-        if vouches > self.vouched
-            && (alone || ctx.config().seal == Sealing::BeforeAcknowledge)
-            && ctx.has_room()
-        {
-            self.journal.seal(ctx);
+        let seals = alone || ctx.config().seal == Sealing::BeforeAcknowledge;
+        if vouches > self.vouched && seals {
+            if ctx.has_room() {
+                self.journal.seal(ctx);
+            } else {
+                vouches = self.vouched;
+            }
         }
         let force = Force { upto: self.journal.last(), vouches };
         if ctx.config().acknowledge == Acknowledge::EachCommit {

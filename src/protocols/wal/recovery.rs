@@ -5,8 +5,8 @@
 //!       ──▶ no gap between the three ──▶ redo what a page does not have ──▶ serve, or follow
 //! ```
 //!
-//! Reading changes nothing but the log's first segment where there is none, so a crash at any point
-//! of recovery is followed by the same recovery. Whatever does not fit is a refusal with its reason:
+//! Recovery adds to the log what says that the rest is there and takes nothing away, so a crash at
+//! any point of it is followed by the same recovery. Whatever does not fit is a refusal with its reason:
 //! a node that serves nothing can be repaired, one that serves less than it promised cannot.
 //!
 //! After Mohan and others (1992), section 6: analysis is the checkpoint, redo is here, and nothing
@@ -15,7 +15,7 @@
 use super::{
     CHECKPOINT, Ctx, Duty, PAGES, PRIMARY, STEPS, SUCCESSION, Step, Timer, Wal,
     pages::{Change, Checkpoint, Page, Refusal},
-    settings::{Acknowledge, Interval, Takeover},
+    settings::{Acknowledge, Interval, Sealing, Takeover},
 };
 use crate::{
     base::ids::Lsn,
@@ -55,12 +55,25 @@ impl Wal {
         if reading.last > Lsn(0) {
             ctx.state(Fact::Synced(u64::from(reading.last.0))); // What was read is on the platter.
         }
+        self.vouch_for(&reading, ctx);
         match self.duty {
             Duty::Standby => self.shipped = reading.last,
             Duty::Candidate => {}
             _ => self.state_recovered(ctx),
         }
         Ok(())
+    }
+
+    /// What was found is sealed before it is served, so that damage to it is never taken for a torn
+    /// tail from here on.
+    fn vouch_for(&mut self, reading: &Reading, ctx: &mut Ctx<'_>) {
+        self.vouched = reading.synced;
+        let vouches = ctx.config().seal != Sealing::Never;
+        if vouches && reading.synced < reading.last && ctx.has_room() {
+            self.journal.seal(ctx);
+            ctx.sync_file(Step::ForceBeforeAcknowledge, self.journal.file());
+            self.vouched = reading.last;
+        }
     }
 
     fn load_pages(

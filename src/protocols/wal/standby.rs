@@ -86,6 +86,7 @@ impl Wal {
     }
 
     pub(super) fn on_shipped(&mut self, upto: Lsn, asked: Time, ctx: &mut Ctx<'_>) {
+        ctx.overtake(); // What this shows is durable, here and there.
         self.shipped = self.shipped.max(upto);
         self.to_ship.retain(|lsn, _| *lsn > upto);
         if let Takeover::After { lease, .. } = ctx.config().takeover
@@ -98,7 +99,6 @@ impl Wal {
                 self.state_recovered(ctx);
             }
         }
-        ctx.overtake();
         self.answer_waiting(ctx);
     }
 }

@@ -230,6 +230,23 @@ fn a_primary_without_a_lease_serves_nothing() {
 }
 
 #[test]
+fn an_answer_that_was_long_on_its_way_brings_no_lease() {
+    let mut bench = booted(standby(Standby::Synchronous));
+    bench.at(Time::from_millis(51));
+    let late = Message::Shipped(Lsn(0), Time::from_millis(1));
+    assert_eq!(visible(bench.message("p", "s", late)), []);
+    let in_time = Message::Shipped(Lsn(0), Time::from_millis(2));
+    assert_eq!(visible(bench.message("p", "s", in_time)), [Listed::State(Fact::Recovered(0))]);
+}
+
+#[test]
+fn a_key_that_has_no_page_is_refused() {
+    let mut bench = booted(Config::default());
+    let write = Operation::Write { key: u32::MAX, value: 7 };
+    assert_eq!(visible(bench.request("p", OP, write)), [Listed::Reply(OP, Answer::NotDone)]);
+}
+
+#[test]
 fn a_standby_takes_over_durably_and_the_old_primary_stands_down() {
     let mut bench = booted(standby(Standby::Synchronous));
     bench.boot("s");
