@@ -23,5 +23,8 @@ pub mod remembered;
 // Requests and answers: timeouts, retries, hedges, breakers, dead letters, repeats known by id.
 pub mod rpc;
 
+// A log of bytes on raw files, which tells torn from damaged.
+pub mod journal;
+
 // Tables with transactions on the log of one node: versions, row locks, a stream of changes.
 pub mod database;

@@ -98,7 +98,10 @@ pub(super) struct Write {
 #[derive(Clone, Copy, Debug, Default)]
 struct Copied {
     synced: u64,
+    /// Up to where it ever had it.
     applied: u64,
+    /// What it applied last: after a boot that may be again what it had.
+    position: u64,
     /// It booted, and has logged and applied nothing since: what it has it has from its disk.
     from_disk: bool,
 }
@@ -148,7 +151,8 @@ impl Lineage {
             }
             Fact::Applied(lsn) => {
                 let copy = self.copies.of(node);
-                (copy.applied, copy.from_disk) = (copy.applied.max(lsn), false);
+                (copy.applied, copy.position) = (copy.applied.max(lsn), lsn);
+                copy.from_disk = false;
             }
             Fact::Recovered(upto) => return Turn::Recovered(self.recover(node, upto, signal)),
             _ => {}
@@ -175,6 +179,7 @@ impl Lineage {
         }
         let copy = self.copies.of(node);
         copy.applied = copy.applied.max(lsn);
+        copy.position = copy.applied;
         Turn::Nothing
     }
 
@@ -189,9 +194,10 @@ impl Lineage {
         let Copied { synced, applied, .. } = *self.copies.of(node);
         for copy in self.copies.iter_mut() {
             (copy.synced, copy.applied) = (copy.synced.min(upto), copy.applied.min(upto));
+            copy.position = copy.position.min(upto);
         }
         let copy = self.copies.of(node);
-        copy.applied = upto;
+        (copy.applied, copy.position) = (upto, upto);
         if copy.from_disk {
             copy.synced = upto;
         }
@@ -275,14 +281,17 @@ impl Lineage {
         self.copies.get(node).map_or(0, |copy| copy.synced)
     }
 
-    /// Up to where a node has applied or logged it.
-    pub(super) fn applied(&self, node: NodeId) -> u64 {
-        self.copies.get(node).map_or(0, |copy| copy.applied)
+    /// What a node applied or logged last.
+    pub(super) fn position(&self, node: NodeId) -> u64 {
+        self.copies.get(node).map_or(0, |copy| copy.position)
     }
 
-    /// Whether a node has logged and applied nothing since it booted.
-    pub(super) fn is_from_disk(&self, node: NodeId) -> bool {
-        self.copies.get(node).is_some_and(|copy| copy.from_disk)
+    /// Whether a node that applies this change goes on where it stands. After a boot it stands
+    /// anywhere in what it ever had.
+    pub(super) fn goes_on(&self, node: NodeId, lsn: u64) -> bool {
+        let Copied { applied, position, from_disk, .. } =
+            self.copies.get(node).copied().unwrap_or_default();
+        lsn == position + 1 || from_disk && (1..=applied + 1).contains(&lsn)
     }
 
     /// Folds in all that decides what comes of later signals.
@@ -298,7 +307,7 @@ impl Lineage {
         }
         for (node, copy) in self.copies.iter() {
             fold.word(u64::from(node.0) << 1 | u64::from(copy.from_disk));
-            for word in [copy.synced, copy.applied] {
+            for word in [copy.synced, copy.applied, copy.position] {
                 fold.word(word);
             }
         }

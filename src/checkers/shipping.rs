@@ -10,7 +10,7 @@
 //!
 //! Source: Gray & Reuter 1993, section 12.6, on pairs of systems. A follower that shows what its
 //! primary may still lose shows what never happened. After a boot it may begin anywhere in what it
-//! had applied. Once another node serves the log, it is enough that this one had synced.
+//! had applied, and go through it again in order. Once another node serves the log, it is enough that this one had synced.
 //!
 //! Judging messages was rejected: what is shipped too early does no harm while nobody sees it.
 //!
@@ -133,14 +133,13 @@ impl Shipping {
         }
         self.applied += 1;
         let (name, at) = (self.catalog.node(node), signal.at);
-        let last = self.lineage.applied(node);
-        let fits = lsn == last + 1 || self.lineage.is_from_disk(node) && (1..=last).contains(&lsn);
         let Some((logged, origin)) = logged.zip(origin) else {
             let sentence = format!("{name} applied the change at {lsn} at {at}: nobody logged it");
             self.unordered.get_or_insert_with(|| witness(sentence, &[*signal]));
             return;
         };
-        if !fits {
+        if !self.lineage.goes_on(node, lsn) {
+            let last = self.lineage.position(node);
             let sentence =
                 format!("{name} applied the change at {lsn} at {at}; it had applied {last} last");
             self.unordered.get_or_insert_with(|| witness(sentence, &[*signal]));
@@ -191,23 +190,25 @@ fn is_unordered(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
     if lsn == 0 || recheck::lineage(before).0.len() < lsn as usize {
         return Ok(());
     }
-    let (mut length, mut serving, mut last) = (0, None, 0);
+    let (mut length, mut serving, mut last, mut furthest) = (0, None, 0, 0);
     for (_, by, fact) in stated(before) {
         match fact {
             Fact::Logged { lsn, .. } if *serving.get_or_insert(by) == by && lsn == length + 1 => {
                 length = lsn;
-                last = if by == node { last.max(lsn) } else { last };
+                furthest = if by == node { furthest.max(lsn) } else { furthest };
+                last = if by == node { furthest } else { last };
             }
             Fact::Recovered(upto) => {
                 serving = (length > 0).then_some(by);
                 length = length.min(upto);
+                furthest = if by == node { upto } else { furthest.min(upto) };
                 last = if by == node { upto } else { last.min(upto) };
             }
-            Fact::Applied(lsn) if by == node => last = last.max(lsn),
+            Fact::Applied(lsn) if by == node => (last, furthest) = (lsn, furthest.max(lsn)),
             _ => {}
         }
     }
-    let goes_on = lsn == last + 1 || recheck::is_from_disk(before, node) && lsn <= last;
+    let goes_on = lsn == last + 1 || recheck::is_from_disk(before, node) && lsn <= furthest + 1;
     ensure(!goes_on, "it is the next one")
 }
 
@@ -279,6 +280,10 @@ mod tests {
         legal(ORDER, &story(&[applied(P2, 1), DISTURBED, HEALED]));
         legal(ORDER, &story(&[applied(P2, 2), applied(P2, 3)]));
         legal(ORDER, &story(&[applied(P2, 3)]));
+        legal(ORDER, &story(&[applied(P2, 1), applied(P2, 2), applied(P2, 3)]));
+        illegal(ORDER, &story(&[applied(P2, 1), applied(P2, 3)]));
+        let again = [applied(P2, 1), crash(P2), boot(P2), applied(P2, 3)];
+        legal(ORDER, &story(&again));
         illegal(
             ORDER,
             &[&log[..], &[applied(P2, 1), crash(P2), boot(P2), applied(P2, 3)]].concat(),

@@ -6,6 +6,7 @@
 //!   Behind                     an earlier handler's grouped force is unfinished: records go to
 //!                              the log at once, everything else waits; records too if one of
 //!                              the earlier handler's still waits, for the log keeps their order
+//!     └──overtake──▶ Overtaking   the handler says that what it does shows nothing unfinished
 //! ```
 //!
 //! Nobody else runs at the instant of a handler, so a live effect may act at once; a list exists
@@ -56,6 +57,7 @@ impl From<Duration> for Delay {
 enum Mode {
     Live,
     Behind,
+    Overtaking,
     Parked,
     Dead,
 }
@@ -271,6 +273,15 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         }
     }
 
+    /// What follows in this handler does not wait for grouped forces of earlier handlers: for
+    /// effects that show nothing but what is durable, such as an answer about old data. Where a
+    /// change of the log or of files waits already, it waits all the same.
+    pub fn overtake(&mut self) {
+        if self.mode == Mode::Behind {
+            self.mode = Mode::Overtaking;
+        }
+    }
+
     /// Chooses a number from 0 to `bound − 1` (at most 16 of them, so that all can be explored),
     /// named by a label and a topic.
     ///
@@ -314,6 +325,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
                 self.effects_left -= 1;
                 true
             }
+            Mode::Overtaking => true,
             Mode::Behind | Mode::Parked | Mode::Dead => false,
         }
     }
@@ -351,11 +363,16 @@ impl<'a, P: Protocol> Ctx<'a, P> {
 
     /// A change of files joins those before it at once, as records do.
     pub(super) fn touch(&mut self, effect: impl FnOnce() -> FileEffect) {
-        if self.mode == Mode::Behind || self.follows_grouped_force() || self.live() {
+        if self.touches_now() {
             self.core.touch(self.me, effect());
         } else {
             self.park(|| Effect::File(Box::new(effect())));
         }
+    }
+
+    /// Whether something done to files now would be done at once.
+    pub(super) fn touches_now(&mut self) -> bool {
+        self.mode == Mode::Behind || self.follows_grouped_force() || self.live()
     }
 
     pub(super) fn sync_for(&mut self, step: P::Step, target: Target, wait: Wait) {
@@ -416,7 +433,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
         match mode {
             Mode::Dead => core.die(me),
             Mode::Live => core.end_handler(me),
-            Mode::Behind => {} // A doom may belong to the handler that is still parked.
+            Mode::Behind | Mode::Overtaking => {} // A doom may belong to the handler that is still parked.
             Mode::Parked => {
                 if let Some(Forced { until, step, label }) = force {
                     cell.parked.push_back(Parked { until, effects: parked, step, label });

@@ -517,8 +517,16 @@ impl Disk {
         (self.last_file, self.files) = (FileId(files.len() as u32), files);
     }
 
-    /// What is read from now on is what survived, damage included.
+    /// What is read from now on is what survived, damage included. Also where nothing was at risk:
+    /// a failed sync leaves names that only the cache has, and one that had nothing to write was
+    /// on its way all the same.
     pub(super) fn lose_the_cache(&mut self) {
+        self.flying_changes = None;
+        self.files.values_mut().for_each(|file| file.flying = None);
+        if self.names != self.stable_names {
+            self.names.clone_from(&self.stable_names);
+            self.forget_the_nameless();
+        }
         for file in self.files.values_mut().filter(|file| file.seen != file.stable) {
             file.seen.clone_from(&file.stable);
         }

@@ -113,9 +113,14 @@ impl<P: Protocol> Ctx<'_, P> {
 
     /// States what the files of this node now say, for those who judge: the counterpart of
     /// [`Protocol::facts`] for protocols without typed records. Behind a sync it counts once that
-    /// is done.
+    /// is done; only [`Fact::Logged`] counts together with the write that it is about, which a
+    /// grouped sync of an earlier handler does not hold up.
     pub fn state(&mut self, fact: Fact) {
-        if self.acts_now() {
+        let counts = match fact {
+            Fact::Logged { .. } => self.touches_now(),
+            _ => self.acts_now(),
+        };
+        if counts {
             let me = self.me();
             self.core().state_fact(me, fact);
         } else {

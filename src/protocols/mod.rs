@@ -20,11 +20,15 @@ pub mod relay;
 // Registers on N replicas: R answer a read, W hold a write.
 pub mod quorum;
 
+// Registers on a write-ahead log: forces, checkpoints, recovery, a standby.
+pub mod wal;
+
 /// Every built-in protocol.
 pub fn all() -> Vec<Box<dyn Runnable>> {
     vec![
         Box::new(Of::<two_phase_commit::TwoPhaseCommit>::new()),
         Box::new(Of::<relay::Relay>::new()),
         Box::new(Of::<quorum::Quorum>::new()),
+        Box::new(Of::<wal::Wal>::new()),
     ]
 }

@@ -1,0 +1,321 @@
+//! The swarm of the write-ahead log, class by class, and what falls when a step is left out.
+//!
+//! ```text
+//!   swarm.ron × seeds ──▶ all holds, each fault class effective, each property put to the test
+//!     without damage  ──▶ survived: nobody refuses, everything goes on
+//!     damage only     ──▶ detected: refused, or of no account; never served
+//!     a disk that lies ─▶ outside the promise: what was acknowledged is lost
+//!   a scenario per step × seeds, the step ablated ──▶ the property that the step's doc names falls
+//! ```
+//!
+//! Optimized, ten thousand seeds are proved; without optimization a twentieth of them. Each ablated
+//! step is also run against its twin: the same seeds with the step kept, which must be green.
+
+use splitbrain::{
+    base::{ids::Seed, text::source::Edited},
+    checkers::{Judgement, Verdict},
+    engine::{
+        facts::Fact,
+        protocol::StepInfo,
+        signal::What,
+        trace::{Kind, Recording},
+    },
+    scenario::{
+        load::{edit, load},
+        plan::Plan,
+        registry::Registry,
+        run::Run,
+    },
+};
+use std::collections::BTreeMap;
+
+const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
+const ABLATED_SEEDS_MAX: u64 = 3_000;
+
+fn text(name: &str) -> String {
+    let path = format!("{}/scenarios/wal/{name}.ron", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).expect("the scenario is there")
+}
+
+fn plan(name: &str, text: &str, sets: &[(&str, &str)]) -> Plan {
+    let sets: Vec<(String, String)> =
+        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
+    let edited: Edited = edit(text, &sets).expect("the paths exist");
+    load(&Registry::built_in(), name, &edited)
+        .unwrap_or_else(|error| panic!("{name}: {:?}\n{text}", error.mistakes))
+}
+
+fn scenario(name: &str, sets: &[(&str, &str)]) -> Plan {
+    plan(name, &text(name), sets)
+}
+
+fn violated(judgement: &Judgement) -> bool {
+    matches!(judgement.verdict, Verdict::Violated(_))
+}
+
+/// The swarm with only those rules of which this says so, and other checks.
+fn swarm_of(keeps: impl Fn(&str) -> bool, checks: &str) -> Plan {
+    let text = text("swarm");
+    let lines = text.lines().filter(|line| match line.split_once("(id: \"") {
+        Some((_, rest)) => keeps(rest.split('"').next().expect("an id")),
+        None => true,
+    });
+    let lines: Vec<&str> = lines.collect();
+    plan("swarm", &lines.join("\n"), &[("checks", checks)])
+}
+
+fn is_damage(id: &str) -> bool {
+    matches!(id, "rot" | "misdirected")
+}
+
+/// In how many seeds each property is put to the test, and each rule has an effect.
+#[derive(Default)]
+struct Seen {
+    exercised: BTreeMap<&'static str, u64>,
+    effective: BTreeMap<String, u64>,
+}
+
+/// Every seed is green.
+fn holds(plan: &Plan, seeds: u64) -> Seen {
+    let mut runner = plan.runner();
+    let mut seen = Seen::default();
+    for seed in 1..=seeds {
+        let (_, judgements) = runner.judge(Seed(seed));
+        for judgement in &judgements {
+            let sound = matches!(judgement.verdict, Verdict::Holds | Verdict::NotExercised);
+            assert!(sound, "{}@{seed}: {judgement:?}", plan.name);
+            *seen.exercised.entry(judgement.property).or_default() +=
+                u64::from(judgement.exercised > 0);
+        }
+        for rule in runner.rules() {
+            *seen.effective.entry(rule.id).or_default() += u64::from(rule.counts.effects > 0);
+        }
+    }
+    println!("{seeds} seeds hold; exercised {:?}; effective {:?}", seen.exercised, seen.effective);
+    seen
+}
+
+/// How many nodes refused to serve.
+fn refusals(run: &Run) -> usize {
+    let refuses = |what: &What| matches!(what, What::Stated(_, Fact::Refuses(_)));
+    run.signals.iter().filter(|signal| refuses(&signal.what)).count()
+}
+
+#[test]
+fn nothing_that_anyone_knows_is_lost_in_silence_and_everything_is_put_to_the_test() {
+    let seen = holds(&scenario("swarm", &[]), SEEDS);
+    assert_eq!(seen.exercised.len(), 6);
+    assert!(seen.exercised.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.exercised);
+    assert_eq!(seen.effective.len(), 8);
+    assert!(seen.effective.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.effective);
+}
+
+#[test]
+fn what_damages_nothing_is_survived_and_nobody_refuses() {
+    let plan = swarm_of(|id| !is_damage(id), "[Recovery, Linearizable, Progress]");
+    let seen = holds(&plan, SEEDS);
+    assert_eq!(seen.effective.len(), 6);
+    assert!(seen.effective.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.effective);
+    let mut runner = plan.runner();
+    for seed in 1..=SEEDS / 10 {
+        assert_eq!(refusals(&runner.run(Seed(seed), Recording::Full)), 0, "{seed}");
+    }
+}
+
+#[test]
+fn damage_is_refused_and_never_served() {
+    let keeps = |id: &str| is_damage(id) || id == "crashes";
+    let plan = swarm_of(keeps, "[Recovery, Linearizable]");
+    let seen = holds(&plan, SEEDS);
+    assert_eq!(seen.effective.len(), 3);
+    assert!(seen.effective.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.effective);
+    let mut runner = plan.runner();
+    let refusing = (1..=SEEDS / 10)
+        .filter(|seed| refusals(&runner.run(Seed(*seed), Recording::Full)) > 0)
+        .count();
+    println!("somebody refuses in {refusing} of {} seeds", SEEDS / 10);
+    assert!(refusing as u64 > SEEDS / 100);
+}
+
+#[test]
+fn a_disk_that_lies_is_outside_the_promise() {
+    let lies = r#"(id: "lies", when: Times(count: (1, 3), within: ("0s", "800ms")), do: BadDisk(node: Any, how: Lies, for: "10ms..80ms")),
+        (id: "crashes","#;
+    let text = text("swarm").replacen("(id: \"crashes\",", lies, 1);
+    let plan = plan("lies", &text, &[]);
+    let mut runner = plan.runner();
+    let mut lost = 0;
+    for seed in 1..=SEEDS / 5 {
+        let (_, judgements) = runner.judge(Seed(seed));
+        let falls = |property| judgements.iter().any(|j| j.property == property && violated(j));
+        lost += u64::from(falls("recovery.acknowledged"));
+    }
+    println!("acknowledged writes are lost in {lost} of {} seeds", SEEDS / 5);
+    assert!(lost > SEEDS / 500, "{lost}");
+}
+
+#[test]
+fn typed_records_on_a_disk_that_lies_are_outside_the_promise_too() {
+    let lost = |how| {
+        let text = format!(
+            r#"Scenario(
+                title: "lies",
+                protocol: TwoPhaseCommit(participants: 2),
+                network: (latency: Fixed("1ms")),
+                disk: (force: Fixed("1ms")),
+                workload: Transfers(clients: 2, rate: "50/s", accounts: 8, until: "400ms"),
+                faults: [
+                    (id: "bad", when: At("50ms"), do: BadDisk(node: Node("p1"), how: {how}, for: "200ms")),
+                    (id: "crash", when: At("240ms"), do: Crash(node: Node("p1"), down: "10ms", cut: Boundary)),
+                ],
+                checks: [Durability],
+                run: (for: "1s"),
+            )"#
+        );
+        let plan = plan("lies", &text, &[]);
+        let mut runner = plan.runner();
+        let loses = |seed: &u64| {
+            let lost = runner.judge(Seed(*seed)).1.iter().any(violated);
+            assert!(!lost || runner.rules()[0].counts.effects == 1, "the lie is what lost it");
+            lost
+        };
+        (1..=40).filter(loses).count()
+    };
+    assert!(lost("Lies") > 30);
+    assert_eq!(lost("Slow(2)"), 0);
+}
+
+/// The scenario in which nothing else does a step's work.
+fn stage(step: &str) -> &'static str {
+    match step {
+        "ReadOnlyDurable" => "reading_what_is_not_durable_loses",
+        "Checksum" | "ChainChecksums" => "what_stood_behind_a_cut_does_not_rise_again",
+        "CheckPages" => "a_misdirected_page_is_detected",
+        "LogBeforePage" => "no_page_goes_ahead_of_the_log",
+        "KeepLogUntilCheckpoint" => "cutting_the_log_too_early_leaves_a_gap",
+        "StopAfterFailedSync" => "a_node_that_stops_at_a_failed_sync_survives",
+        "ForceBeforeShipping" => "a_standby_shows_only_what_is_durable",
+        "AwaitStandby" | "HoldLease" | "SyncSuccession" => "a_synchronous_standby_loses_nothing",
+        _ => "crashes_keep_every_acknowledged_write",
+    }
+}
+
+/// Whether the property that a step guards is violated.
+fn falls(step: &StepInfo, judgements: &[Judgement]) -> bool {
+    judgements.iter().any(|judgement| judgement.property == step.guards && violated(judgement))
+}
+
+#[test]
+fn without_any_one_step_the_property_that_its_doc_names_falls() {
+    let registry = Registry::built_in();
+    let protocol = registry.protocols().find(|protocol| protocol.name() == "Wal");
+    let mut missed = Vec::new();
+    for step in protocol.expect("it is built in").steps() {
+        let ablated = scenario(stage(step.name), &[("ablate", &format!("[\"{}\"]", step.name))]);
+        let mut runner = ablated.runner();
+        let first = (1..=ABLATED_SEEDS_MAX).find(|seed| falls(step, &runner.judge(Seed(*seed)).1));
+        let Some(seed) = first else {
+            missed.push(step.name);
+            continue;
+        };
+        println!("{:22} {:22} falls first at seed {seed}", step.name, step.guards);
+        let whole = scenario(stage(step.name), &[("ablate", "[]")]);
+        let mut twin = whole.runner();
+        for seed in 1..=seed.max(50) {
+            let (_, judgements) = twin.judge(Seed(seed));
+            let broken = judgements.iter().find(|judgement| violated(judgement));
+            assert!(broken.is_none(), "the twin falls at {seed}: {broken:?}");
+        }
+    }
+    assert!(missed.is_empty(), "nobody misses {missed:?}");
+}
+
+/// A crash after so many effects of the second boot, and of the third.
+fn crashed_in_recovery(second: u32, third: u32) -> Plan {
+    plan(
+        "recovery",
+        &format!(
+            r#"Scenario(
+                title: "recovery",
+                protocol: Wal(acknowledge: Group(window: "1ms"), checkpoint: Every("40ms"), segment_bytes: 1024),
+                network: (latency: Fixed("300us")),
+                disk: (force: Fixed("1ms"), seek: "1ms", sector: "50us"),
+                workload: Registers(clients: 4, think: "1ms", keys: 12, until: "200ms"),
+                patience: "30ms",
+                faults: [
+                    (id: "first", when: At("111ms"), do: Crash(node: Node("p"), down: "5ms")),
+                    (id: "second", when: Inside(event: Boot, nth: 2, effects: {second}), do: Crash(node: Actor, down: "5ms")),
+                    (id: "third", when: Inside(event: Boot, nth: 3, effects: {third}), do: Crash(node: Actor, down: "5ms")),
+                ],
+                budget: Unlimited,
+                checks: [Recovery, Linearizable, Progress],
+                run: (for: "500ms", quiet_tail: "200ms"),
+            )"#
+        ),
+        &[],
+    )
+}
+
+#[test]
+fn recovery_may_crash_at_any_point_and_comes_to_the_same() {
+    let mut points = BTreeMap::new();
+    for (second, third) in (0..48).flat_map(|second| [(second, 0), (second, 99), (second, second)])
+    {
+        let plan = crashed_in_recovery(second, third);
+        let mut runner = plan.runner();
+        for seed in 1..=5 {
+            let run = runner.run(Seed(seed), Recording::Full);
+            assert!(
+                run.judgements.iter().all(|j| !violated(j)),
+                "{second} {third} @{seed}: {:?}",
+                run.judgements
+            );
+            assert!(
+                run.rules.iter().all(|rule| rule.counts.fired == 1),
+                "{second} {third} @{seed}"
+            );
+            let idempotent = run.judgements.iter().find(|j| j.property == "recovery.idempotent");
+            let put = idempotent.is_some_and(|judgement| judgement.exercised > 0);
+            let boots = run.entries.iter().filter(|entry| entry.kind == Kind::Boot).count();
+            assert_eq!(boots, 4);
+            *points.entry(put).or_insert(0) += 1;
+        }
+    }
+    println!("second recoveries with the first one told: {points:?}");
+    assert!(points[&true] > 100 && points[&false] > 100, "{points:?}");
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
+fn every_scenario_breaks_only_what_it_says_it_breaks_in_many_seeds() {
+    every_scenario_breaks_only_what_it_says(SEEDS / 10);
+}
+
+#[test]
+#[ignore = "minutes: cargo test --release --test wal_swarm -- --ignored"]
+fn every_scenario_breaks_only_what_it_says_it_breaks_in_ten_thousand_seeds() {
+    every_scenario_breaks_only_what_it_says(SEEDS);
+}
+
+fn every_scenario_breaks_only_what_it_says(seeds: u64) {
+    let folder = format!("{}/scenarios/wal", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("it is there")
+        .filter_map(|entry| entry.expect("it can be listed").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".ron").map(str::to_owned))
+        .filter(|name| name != "swarm") // It has a test of its own.
+        .collect();
+    names.sort();
+    for name in names {
+        let plan = scenario(&name, &[]);
+        let expected = plan.expect.violations();
+        let mut runner = plan.runner();
+        for seed in 1..=seeds {
+            let (_, judgements) = runner.judge(Seed(seed));
+            let unexpected = judgements
+                .iter()
+                .find(|judgement| violated(judgement) && !expected.contains(&judgement.property));
+            assert!(unexpected.is_none(), "{name}@{seed}: {unexpected:?}");
+        }
+    }
+}
