@@ -29,6 +29,7 @@ mod merge;
 mod new;
 mod parting;
 mod replay;
+mod report;
 mod run;
 mod shrink;
 mod study;
@@ -97,6 +98,8 @@ enum Command {
     Why(why::Arguments),
     /// Run a run again: is it the same, to the last bit?
     Replay(replay::Arguments),
+    /// Write a run as one page for a browser, to look at, keep and pass on.
+    Report(report::Arguments),
     /// Compare two runs: where they part, and what differs in the end.
     Diff(diff::Arguments),
     /// Judge a recorded history: linearizability, session guarantees, staleness.
@@ -165,6 +168,7 @@ fn obey(environment: &Environment<'_>, command: Command) -> exit::Code {
         Command::Shrink(arguments) => shrink::shrink(environment, &arguments),
         Command::Why(arguments) => why::why(environment, &arguments),
         Command::Replay(arguments) => replay::replay(environment, &arguments),
+        Command::Report(arguments) => report::report(environment, &arguments),
         Command::Diff(arguments) => diff::diff(environment, &arguments),
         Command::Judge(arguments) => judge::judge(environment, &arguments),
         Command::Check(arguments) => check::check(environment, &arguments),

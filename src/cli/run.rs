@@ -315,9 +315,7 @@ impl Teller<'_> {
         let options = PageOptions { command: self.reproduce(), expected, ..PageOptions::default() };
         let page = page(run, &self.file.plan, &options);
         if let Some(path) = wanted {
-            std::fs::write(path, page)
-                .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
-            written.push(path.display().to_string());
+            written.push(write_page(path, &page)?);
             return Ok(written);
         }
         let latency = charts::latency(run);
@@ -358,6 +356,16 @@ impl Teller<'_> {
     }
 }
 
+/// Writes a page to a file, whose folder is made if need be, and gives its path.
+pub(super) fn write_page(path: &Path, page: &str) -> Result<String, String> {
+    let failed = |error| format!("failed to write {}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    std::fs::write(path, page).map_err(failed)?;
+    Ok(path.display().to_string())
+}
+
 fn write_all(folder: &Path, files: &[(&str, String)]) -> Result<Vec<String>, String> {
     let failed = |error| format!("failed to write to {}: {error}", folder.display());
     std::fs::create_dir_all(folder).map_err(failed)?;
@@ -382,7 +390,8 @@ fn verdict(run: &Run) -> &'static str {
     }
 }
 
-fn expectation(expected: &str, met: &Met) -> Expected {
+/// What was expected, and whether it is so.
+pub(super) fn expectation(expected: &str, met: &Met) -> Expected {
     match met {
         Met::Yes => Expected { text: format!("{expected}, as the scenario says"), met: true },
         Met::No(why) | Met::Undecided(why) => {

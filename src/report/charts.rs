@@ -41,6 +41,8 @@ use std::collections::BTreeSet;
 /// A chart and the table behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chart {
+    /// What was found, as a sentence.
+    pub title: String,
     /// The picture, an SVG document.
     pub svg: String,
     /// The same as comma-separated values.
@@ -81,7 +83,7 @@ pub fn latency(run: &Run) -> Chart {
         draw_points(&mut chart, &points, &scale);
         legend(root);
     });
-    Chart { svg, csv: table(run) }
+    Chart { title, svg, csv: table(run) }
 }
 
 /// How an operation ended, as far as shapes go.

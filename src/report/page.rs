@@ -125,13 +125,14 @@ impl<'a> About<'a> {
 #[derive(Serialize)]
 struct Picture {
     name: &'static str,
+    title: String,
     svg: String,
     csv: String,
 }
 
 impl Picture {
-    fn of(name: &'static str, charts::Chart { svg, csv }: charts::Chart) -> Self {
-        Self { name, svg, csv }
+    fn of(name: &'static str, charts::Chart { title, svg, csv }: charts::Chart) -> Self {
+        Self { name, title, svg, csv }
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn in_doubt(run: &Run) -> Chart {
                        thin while it holds locks, pale while the node is down.";
     let frame = Frame { title: &title, description, height };
     let svg = frame.draw(|root| draw(root, run, &spans, &rows, &title));
-    Chart { svg, csv: table(run, &spans) }
+    Chart { title, svg, csv: table(run, &spans) }
 }
 
 const ROWS_MAX: usize = 60;

@@ -20,11 +20,11 @@ function layOut() {
   d.scale = scaleOf(d.shown, view.s, view.z, room);
   const clients = ends.map((_, end) => end).filter(isClient), nodes = ends.map((_, end) => end).filter((end) => !isClient(end));
   d.order = [...clients, ...nodes].filter((end) => !view.hide.includes(end));
-  const spacing = Math.max(118, (d.scroller.clientWidth - LEFT - MARGIN) / Math.max(1, d.order.length - 0.4));
+  const spacing = Math.max(118, (d.scroller.clientWidth - LEFT - 40 - MARGIN) / Math.max(1, d.order.length - 1));
   d.column = [];
-  d.order.forEach((end, place) => { d.column[end] = LEFT + 66 + place * spacing; });
+  d.order.forEach((end, place) => { d.column[end] = LEFT + 40 + place * spacing; });
   d.spacing = spacing;
-  d.width = Math.max(d.scroller.clientWidth, LEFT + 66 + (d.order.length - 1) * spacing + MARGIN - 24);
+  d.width = Math.max(d.scroller.clientWidth, LEFT + 40 + (d.order.length - 1) * spacing + MARGIN);
   d.arrows = arrowsOf(d.scale, d.column);
   d.tall.style.height = Math.max(room, d.scale.height) + "px";
   d.tall.style.width = d.width + "px";
@@ -91,7 +91,7 @@ function paint() {
 }
 
 function paintBands(pen, top, bottom, labels) {
-  const right = diagram.width - MARGIN + 30;
+  const right = diagram.width - MARGIN + 34;
   let low = -1;
   for (const cut of background.cuts) {
     const y0 = yAt(diagram.scale, cut.since), y1 = cut.until === null ? diagram.scale.bottom : yAt(diagram.scale, cut.until);
@@ -125,7 +125,7 @@ function line2(pen, x0, x1, y, colour, dash) {
 
 // Rows that matter: cited, found, selected; and what happens everywhere.
 function paintRows(pen, first, last, top) {
-  const { shown, scale, width } = diagram, right = width - MARGIN + 30;
+  const { shown, scale, width } = diagram, right = width - MARGIN + 34;
   const found = view.q ? search(view.q).marks : null;
   for (let k = first; k < last; k++) {
     const i = shown[k], y = scale.y[i] - top;
@@ -169,7 +169,7 @@ function paintSilences(pen, top, bottom, labels) {
     pen.strokeStyle = colours.faint;
     pen.lineWidth = 1.1;
     pen.beginPath();
-    for (let x = LEFT, up = 0; x <= diagram.width - MARGIN + 30; x += 9, up = 1 - up) pen.lineTo(x, y + (up ? -3 : 3));
+    for (let x = LEFT, up = 0; x <= diagram.width - MARGIN + 34; x += 9, up = 1 - up) pen.lineTo(x, y + (up ? -3 : 3));
     pen.stroke();
     labels.place(`⋯ ${span(silence.span)} ⋯`, LEFT - 2, y, { align: "right", colour: colours.faint, must: true });
   }

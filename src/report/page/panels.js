@@ -14,6 +14,8 @@ function showPanel() {
     tab.tabIndex = isHere ? 0 : -1;
   }
   panel.setAttribute("aria-labelledby", "tab-" + view.tab);
+  const isWide = ["operations", "charts", "scenario"].includes(view.tab);
+  document.querySelector(".stage").classList.toggle("wide", isWide);
   panels[view.tab]();
 }
 
@@ -80,18 +82,12 @@ function showChecks() {
 
 function showCharts() {
   const figures = data.charts.map((chart) => {
-    const picture = element("img", { src: "data:image/svg+xml;charset=utf-8," + encodeURIComponent(chart.svg), alt: titleOf(chart.svg), "data-chart": chart.name });
+    const picture = element("img", { src: "data:image/svg+xml;charset=utf-8," + encodeURIComponent(chart.svg), alt: chart.title, "data-chart": chart.name });
     const details = element("details", {}, element("summary", {}, "The numbers"));
     details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(tableOf(chart.csv)); });
     return element("figure", {}, picture, details);
   });
   panel.replaceChildren(...figures);
-}
-
-// The title of a picture, read as text.
-function titleOf(svg) {
-  const title = new DOMParser().parseFromString(svg, "image/svg+xml").querySelector("title");
-  return title ? title.textContent : "";
 }
 
 function tableOf(csv) {
