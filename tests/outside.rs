@@ -136,7 +136,8 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
 #[test]
 fn a_name_that_cannot_be_is_refused() {
     let home = folder("refused");
-    for (name, said) in [("quorum", "already"), ("7up", "begins with a letter"), ("std", "meaning")] {
+    for (name, said) in [("quorum", "already"), ("7up", "begins with a letter"), ("std", "meaning")]
+    {
         let told = new_protocol(&home.join(name));
         assert_eq!(told.code, Some(2), "{name}");
         assert!(told.stderr.contains(said), "{}", told.stderr);
@@ -203,8 +204,10 @@ fn its_planted_bug_is_found_in_some_order_and_without_it_there_is_none() {
     let found = call(&["explore", PLANTED]);
     assert_eq!(found.code, Some(1), "{}{}", found.stdout, found.stderr);
     assert!(found.stdout.contains("seats.refused_unsold"), "{}", found.stdout);
-    let cured = ["--set", "protocol.on_silence=AskAgain", "--operations", "2", "--crashes", "1"];
-    let exhausted = well(&[&["explore", PLANTED][..], &cured].concat());
+    // One seat, so that somebody is refused.
+    let cured = ["--set", "protocol.on_silence=AskAgain", "--set", "workload.seats=1"];
+    let budgets = ["--operations", "2", "--crashes", "1"];
+    let exhausted = well(&[&["explore", PLANTED][..], &cured, &budgets].concat());
     assert!(exhausted.contains("exhausted"), "{exhausted}");
 }
 

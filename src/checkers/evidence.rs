@@ -141,11 +141,17 @@ pub fn find(witness: &Witness, signals: &[Signal]) -> Result<Vec<Found>, String>
 }
 
 /// `Err(otherwise)` unless it is true.
+///
+/// # Errors
+/// `otherwise`, when it is false.
 pub fn ensure(is_true: bool, otherwise: &str) -> Result<(), String> {
     if is_true { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
 /// What a recheck says of a property that is none of the checker's.
+///
+/// # Errors
+/// Always: that is what it is for.
 pub fn no_such_property(property: &str) -> Result<(), String> {
     Err(format!("this check does not judge {property}"))
 }
