@@ -10,10 +10,75 @@
 //!                               └ Checkers: four verdicts, witnesses that are checked again
 //! ```
 //!
-//! To read: [`engine::protocol`] is what an author writes, [`protocols::two_phase_commit`] how it
-//! looks, [`engine::ctx`] what a handler may ask for, [`checkers`] how promises are judged. To use
-//! it with a protocol of your own, call [`cli::main_with`] with a
-//! [`Registry`](scenario::registry::Registry) that has it.
+//! # Where things are
+//!
+//! | to | look at |
+//! |---|---|
+//! | write a protocol | [`engine::protocol`] is the trait, [`engine::ctx`] what a handler may ask for, [`protocols::two_phase_commit`] how one reads |
+//! | judge what it promises | [`checkers`]: a fold over [`engine::signal`]s and [`engine::facts`], a witness, a recheck |
+//! | ask it for something | [`workload`], in the words of [`engine::operations`] |
+//! | build it of parts | [`blocks`] |
+//! | describe a situation | [`scenario`]: a text, loaded with every mistake on its line |
+//! | find, shrink, explain | [`search`]: many seeds, every fault; [`explore`]: every order |
+//! | measure | [`study`] |
+//! | show | [`report`]: screens, timelines, pictures, exports |
+//! | give it a command line | [`cli::main_with`] |
+//!
+//! # A run
+//!
+//! A scenario is text. Loading it gives a [`Plan`](scenario::plan::Plan), whose runner takes seeds;
+//! equal seeds give equal runs.
+//!
+//! ```
+//! use splitbrain::{
+//!     base::{ids::Seed, text::source::Edited},
+//!     engine::trace::Recording,
+//!     scenario::{load::load, plan::Met, registry::Registry},
+//! };
+//!
+//! let text = r#"Scenario(
+//!     title: "one transfer",
+//!     protocol: TwoPhaseCommit(participants: 2),
+//!     network: (latency: Fixed("1ms")),
+//!     workload: Requests([(at: "1ms", ask: Transfer(from: 1, to: 2, amount: 5))]),
+//!     checks: [AtomicCommit],
+//!     run: (for: "1s"),
+//! )"#;
+//! let plan = load(&Registry::built_in(), "one_transfer", &Edited::new(text)).expect("it is sound");
+//! let run = plan.runner().run(Seed(7), Recording::Full);
+//! assert_eq!(plan.expectation(&run.judgements), Met::Yes);
+//! assert_eq!(plan.runner().run(Seed(7), Recording::Full).hash, run.hash);
+//! ```
+//!
+//! # A command line of your own
+//!
+//! A [`Registry`](scenario::registry::Registry) lists the protocols, workloads and checks that
+//! scenarios may name. Whatever is added to it is suggested, explained, swept, ablated, explored and
+//! shrunk like what is built in; nothing inside has to change. `splitbrain new protocol NAME` writes
+//! a crate that does so, with a bug to find.
+//!
+//! ```no_run
+//! use splitbrain::{cli, scenario::registry::Registry};
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let registry = Registry::built_in(); // .with_protocol::<Mine>().with_check(…).with_workload(…)
+//!     cli::main_with(&registry)
+//! }
+//! ```
+//!
+//! # What holds everywhere
+//!
+//! - **Units.** Time is [`base::time::Time`] and [`base::time::Duration`], whole nanoseconds of
+//!   virtual time; a share is a [`base::quantity::Probability`], a rate a [`base::quantity::Rate`].
+//!   Scenarios write them as people do: `"5s"`, `"0.1%"`, `"50/s"`. Bounds are counts, never wall time.
+//! - **Shapes.** A node is a number by its place in [`topology`](engine::protocol::Protocol::topology),
+//!   an operation a number of its client, an event a number by its order in the run.
+//! - **Errors.** A mistake in a text is a [`Diagnostic`](base::text::diagnostic::Diagnostic) with its
+//!   code, its place and a suggestion; several come at once, and nothing is half done. A broken promise
+//!   of a protocol is a [`Verdict`](checkers::Verdict) with a witness and never a panic. A panic is a
+//!   bug: of the protocol, if it comes from a handler, else of this crate.
+//! - **Sources.** Each protocol and each property names the paper that defines it, in its header and in
+//!   [`PropertyInfo::source`](checkers::PropertyInfo::source).
 
 pub mod base;
 pub mod engine;

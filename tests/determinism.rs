@@ -36,7 +36,9 @@ fn gather(folder: &Path, plans: &mut Vec<(String, Plan)>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() && !path.ends_with("studies") {
             gather(&path, plans);
-        } else if path.extension().is_some_and(|extension| extension == "ron") {
+        } else if path.extension().is_some_and(|extension| extension == "ron")
+            && !path.ends_with("splitbrain.ron")
+        {
             let name = path.with_extension("");
             let name = name.strip_prefix("scenarios").expect("it lies there").to_string_lossy();
             let name = name.replace('\\', "/");

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   README.md · book/**.md · "//!" and "///" of src ──▶ blocks of RON ──Scenario(…──▶ load
+//!   README.md ──▶ its screen, its picture, its commands, its links, its table
 //! ```
 //!
 //! A block that begins with `Scenario(`, comments aside, is a whole file and is held to what a
@@ -135,4 +136,96 @@ fn the_screen_in_the_readme_is_what_its_command_prints() {
     let screen = String::from_utf8(shown.stdout).unwrap();
     let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
     assert!(readme.contains(&format!("```text\n{screen}```")), "the README shows another screen");
+}
+
+/// Calls `splitbrain` at the root of the repository.
+fn call(arguments: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_splitbrain"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+}
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+#[test]
+fn every_picture_of_the_book_is_what_its_scenario_draws() {
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/pictures");
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    let mut seen = 0;
+    for entry in fs::read_dir(pictures).unwrap() {
+        let scenario = entry.unwrap().path();
+        if scenario.extension().is_none_or(|extension| extension != "ron") {
+            continue;
+        }
+        let name = scenario.file_stem().unwrap().to_str().unwrap();
+        let (file, folder) = (scenario.to_str().unwrap(), out.to_str().unwrap());
+        let run = call(&["run", file, "--report", "--out", folder]);
+        assert!(run.status.success(), "{file}: {}", String::from_utf8_lossy(&run.stdout));
+        let drawn = fs::read(out.join(name).join("1/space_time.svg")).unwrap();
+        let kept = fs::read(scenario.with_extension("svg")).unwrap();
+        assert!(drawn == kept, "{file} draws another picture: run it with --report and keep that");
+        seen += 1;
+    }
+    assert!(seen > 0, "there are pictures");
+}
+
+#[test]
+fn every_command_in_the_readme_is_one_of_this_program() {
+    let readme = readme();
+    let commands: Vec<&str> = readme.split('`').filter(|s| s.starts_with("splitbrain ")).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in commands {
+        let mut words = command.split(' ').skip(1);
+        let help = call(&[words.next().unwrap(), "--help"]);
+        let help = String::from_utf8(help.stdout).unwrap();
+        for option in words.filter(|word| word.starts_with('-')) {
+            assert!(help.contains(option), "{option} of `{command}` is not in its help");
+        }
+    }
+}
+
+/// The targets of all links of a text.
+fn links(text: &str) -> Vec<&str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+#[test]
+fn every_link_of_the_readme_into_the_repository_leads_somewhere() {
+    let readme = readme();
+    let inside = links(&readme).into_iter().filter(|link| !link.starts_with("https://"));
+    for link in inside {
+        let path = link.split('#').next().unwrap();
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{link}");
+    }
+}
+
+#[test]
+fn every_cell_of_the_comparison_names_its_source() {
+    let readme = readme();
+    let table = readme.split("## Beside others").nth(1).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |"));
+    let mut seen = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        assert_eq!(cells.len(), 5, "{row}");
+        for cell in &cells[1..] {
+            assert!(!links(cell).is_empty(), "`{cell}` has no source");
+            let bare = cell.split('[').next().unwrap().trim();
+            assert!(bare.is_empty(), "`{bare}` stands outside of a link");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 9, "one row each");
+}
+
+#[test]
+fn the_program_in_the_readme_is_the_one_that_is_built() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built = fs::read_to_string(root.join("tests/outside/src/main.rs")).unwrap();
+    let readme = readme();
+    let shown = readme.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
+    for line in shown.lines() {
+        assert!(built.lines().any(|built| built.trim() == line.trim()), "{line}");
+    }
 }

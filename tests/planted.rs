@@ -60,6 +60,7 @@ fn swept(plan: &Plan) -> Swept {
         seeds: &seeds,
         slice: Slice::WHOLE,
         failures_max: None,
+        known: &[],
         catch: &catch,
     };
     let swept = sweep::sweep(&order, &OneByOne, &mut |_, _| {});

@@ -108,7 +108,9 @@ fn scenarios(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("studies") {
             scenarios(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "ron") {
+        } else if path.extension().is_some_and(|extension| extension == "ron")
+            && !path.ends_with("splitbrain.ron")
+        {
             found.push(path);
         }
     }

@@ -30,7 +30,9 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.expect("it can be listed").path();
         if path.is_dir() && !path.ends_with("studies") {
             gather(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "ron") {
+        } else if path.extension().is_some_and(|extension| extension == "ron")
+            && !path.ends_with("splitbrain.ron")
+        {
             files.push(path);
         }
     }

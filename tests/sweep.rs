@@ -459,7 +459,7 @@ fn swept(plan: &Plan, seeds: &Seeds, failures_max: Option<u64>) -> Swept {
             payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "panicked".to_owned())
         })
     };
-    let order = Order { plan, seeds, slice: Slice::WHOLE, failures_max, catch: &catch };
+    let order = Order { plan, seeds, slice: Slice::WHOLE, failures_max, known: &[], catch: &catch };
     sweep(&order, &OneByOne, &mut |_, _| {})
 }
 

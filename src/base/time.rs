@@ -366,6 +366,9 @@ pub(crate) fn nanos_of(
 
 /// For `#[serde(serialize_with = "…")]`: writes a time or a span as its text, not as an integer,
 /// wherever a person, or a scenario file, is to read it back.
+///
+/// # Errors
+/// Those of the serializer.
 pub fn serialize_as_text<S: Serializer>(
     value: &impl fmt::Display,
     serializer: S,

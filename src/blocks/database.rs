@@ -239,6 +239,9 @@ impl<S: Schema> Database<S> {
     }
 
     /// The commits after a position, in their order: the next one has the next number.
+    ///
+    /// # Errors
+    /// When some of them are no longer kept, or the position is one that no commit has.
     pub fn changes_after(
         &self,
         position: Version,

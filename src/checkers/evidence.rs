@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A witness that cites these signals in the order of their times.
-pub(super) fn witness(sentence: String, cited: &[Signal]) -> Witness {
+pub fn witness(sentence: String, cited: &[Signal]) -> Witness {
     let mut cited = cited.to_vec();
     cited.sort_by_key(|signal| (signal.at, signal.event));
     Witness { sentence, citations: cited.iter().map(cite).collect() }
@@ -38,7 +38,7 @@ fn cite(signal: &Signal) -> Citation {
 }
 
 /// The node that a signal is about.
-pub(super) fn place(what: &What) -> Option<NodeId> {
+pub fn place(what: &What) -> Option<NodeId> {
     match *what {
         What::Stated(node, _)
         | What::Replayed(node, _)
@@ -93,6 +93,7 @@ fn fact_says(fact: &Fact) -> String {
             format!("changed balance {account} by {by} for saga {saga}")
         }
         Fact::SagaEnded(saga, end) => format!("ended saga {saga}: {}", end_word(*end)),
+        Fact::Own { kind, key, value } => format!("stated {kind} of {key} with {value}"),
         Fact::Refuses(lsn) => format!("refused to serve: damage at {lsn}"),
     }
 }
@@ -115,10 +116,13 @@ pub(super) fn decision_word(decision: Decision) -> &'static str {
 }
 
 /// A signal and its position among all signals of the run.
-pub(super) type Found = (usize, Signal);
+pub type Found = (usize, Signal);
 
 /// Finds the cited signals, in the order of the citations; each stands for one citation only.
-pub(super) fn find(witness: &Witness, signals: &[Signal]) -> Result<Vec<Found>, String> {
+///
+/// # Errors
+/// When the witness cites nothing, or something that no signal says.
+pub fn find(witness: &Witness, signals: &[Signal]) -> Result<Vec<Found>, String> {
     ensure(!witness.citations.is_empty(), "the witness cites nothing")?;
     let mut found: Vec<Found> = Vec::new();
     for citation in &witness.citations {
@@ -137,12 +141,18 @@ pub(super) fn find(witness: &Witness, signals: &[Signal]) -> Result<Vec<Found>, 
 }
 
 /// `Err(otherwise)` unless it is true.
-pub(super) fn ensure(is_true: bool, otherwise: &str) -> Result<(), String> {
+///
+/// # Errors
+/// `otherwise`, when it is false.
+pub fn ensure(is_true: bool, otherwise: &str) -> Result<(), String> {
     if is_true { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
 /// What a recheck says of a property that is none of the checker's.
-pub(super) fn no_such_property(property: &str) -> Result<(), String> {
+///
+/// # Errors
+/// Always: that is what it is for.
+pub fn no_such_property(property: &str) -> Result<(), String> {
     Err(format!("this check does not judge {property}"))
 }
 

@@ -99,7 +99,8 @@ impl Knowledge {
             | Fact::Tombstoned(..)
             | Fact::Moves { .. }
             | Fact::SagaEnded(..)
-            | Fact::Refuses(_) => {}
+            | Fact::Refuses(_)
+            | Fact::Own { .. } => {}
         }
     }
 
@@ -212,7 +213,7 @@ pub(super) fn order(signal: &Signal) -> impl Ord + use<> {
 }
 
 /// The judgement that follows from a witness, if there is one, and from what was exercised.
-pub(super) fn judge(
+pub fn judge(
     property: &'static str,
     broken: Option<Witness>,
     exercised: u64,

@@ -49,6 +49,10 @@ mod evidence;
 mod knowledge;
 mod lineage;
 
+// What a checker of another crate needs of them.
+pub use evidence::{Found, ensure, find, no_such_property, place, witness};
+pub use knowledge::judge;
+
 #[cfg(test)]
 mod litmus;
 

@@ -7,9 +7,12 @@
 //! A rule that is scheduled or triggered and never fires shows nothing, and only a run can tell; so
 //! `check` runs the default seed, which takes no time worth mentioning.
 
-use super::{Environment, Format, caught::caught, exit::Code, run::never_fired};
+use super::{
+    Environment, Format, caught::caught, exit::Code, pipeline::settings::is_settings,
+    run::never_fired,
+};
 use crate::base::ids::Seed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +27,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn check(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    let loaded = match environment.load_all(&arguments.paths, &arguments.sets) {
+    let (settings, paths): (Vec<PathBuf>, Vec<PathBuf>) =
+        arguments.paths.iter().cloned().partition(|path| holds_settings(path));
+    for path in &settings {
+        if let Err(code) = environment.settings(Some(path)) {
+            return code;
+        }
+    }
+    if paths.is_empty() {
+        return without_mistakes(environment, settings.len(), "settings file");
+    }
+    let loaded = match environment.load_all(&paths, &arguments.sets) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -45,10 +58,18 @@ pub(super) fn check(environment: &Environment<'_>, arguments: &Arguments) -> Cod
     if failed > 0 {
         return Code::Usage;
     }
+    without_mistakes(environment, loaded.len(), "scenario")
+}
+
+/// The settings of pipelines are checked when they are named; folders are searched for scenarios.
+fn holds_settings(path: &Path) -> bool {
+    path.is_file() && is_settings(&std::fs::read_to_string(path).unwrap_or_default())
+}
+
+fn without_mistakes(environment: &Environment<'_>, files: usize, noun: &str) -> Code {
     if environment.format == Format::Human {
-        let files = loaded.len();
-        let noun = if files == 1 { "scenario" } else { "scenarios" };
-        environment.print(&format!("{files} {noun} without mistakes\n"));
+        let ending = if files == 1 { "" } else { "s" };
+        environment.print(&format!("{files} {noun}{ending} without mistakes\n"));
     }
     Code::AsExpected
 }

@@ -6,7 +6,7 @@
 //!
 //! All files are loaded before any is run, so that a mistake in the third leaves nothing half-done.
 
-use super::{Environment, Format, exit::Code};
+use super::{Environment, Format, exit::Code, pipeline::settings::is_settings};
 use crate::{
     base::text::{
         diagnostic::{Colour, Diagnostic, Severity, Source, position, render},
@@ -29,7 +29,7 @@ pub(super) struct Loaded {
 }
 
 /// The scenario files behind paths: files as they are, folders with all `*.ron` below, sorted, but
-/// for studies.
+/// for studies and for the settings of pipelines.
 pub(super) fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in paths {
@@ -51,12 +51,17 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         if path.is_dir() {
             gather(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "ron")
-            && !is_study(&std::fs::read_to_string(&path).unwrap_or_default())
+            && !is_something_else(&std::fs::read_to_string(&path).unwrap_or_default())
         {
             files.push(path);
         }
     }
     Ok(())
+}
+
+/// Whether a file that ends in `.ron` is no scenario, and not by mistake.
+fn is_something_else(text: &str) -> bool {
+    is_study(text) || is_settings(text)
 }
 
 impl Environment<'_> {

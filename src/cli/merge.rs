@@ -11,6 +11,7 @@
 use super::{
     Environment, Format,
     exit::Code,
+    pipeline::{Kept, Suite, line_of, of_merged, of_seed},
     sweep::{end_line, exit_code, show},
 };
 use crate::search::{
@@ -25,6 +26,10 @@ pub(super) struct Arguments {
     /// What `sweep --partition … --format jsonl` wrote, one file per part.
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
+
+    /// Write a test report there.
+    #[arg(long, value_name = "FILE", help_heading = "Pipelines")]
+    junit: Option<PathBuf>,
 }
 
 pub(super) fn merge(environment: &Environment<'_>, arguments: &Arguments) -> Code {
@@ -43,6 +48,7 @@ pub(super) fn merge(environment: &Environment<'_>, arguments: &Arguments) -> Cod
     };
     let mut code = Code::AsExpected;
     let mut objects = Vec::new();
+    let mut suites = Vec::new();
     for (place, sweep) in merged.iter().enumerate() {
         if place > 0 && environment.format == Format::Human {
             environment.print("\n");
@@ -52,11 +58,25 @@ pub(super) fn merge(environment: &Environment<'_>, arguments: &Arguments) -> Cod
         }
         show(environment, &sweep.head, &sweep.swept, &mut objects);
         code = code.or_graver(exit_code(&sweep.head, &sweep.swept));
+        if arguments.junit.is_some() || environment.annotates {
+            suites.push(told(environment, sweep));
+        }
     }
     if environment.format == Format::Json {
         environment.print(&format!("{}\n", serde_json::Value::from(objects)));
     }
-    code
+    match environment.publish(&suites, arguments.junit.as_deref()) {
+        Ok(()) => code,
+        Err(error) => code.or_graver(environment.usage(&error)),
+    }
+}
+
+/// What a pipeline is told; with stories, if the scenario is here as it was swept.
+fn told(environment: &Environment<'_>, Merged { head, swept, .. }: &Merged) -> Suite {
+    let plan = of_merged(environment, head);
+    let lines = |property: &str| plan.as_ref().map_or(1, |plan| line_of(plan, property));
+    let tell = |seed| plan.as_ref().map_or_else(String::new, |plan| of_seed(plan, head, seed));
+    Suite::of_sweep(head, swept, &lines, &tell, &Kept::new())
 }
 
 fn print_lines(environment: &Environment<'_>, Merged { head, blocks, swept }: &Merged) {

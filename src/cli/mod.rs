@@ -28,6 +28,7 @@ mod matrix;
 mod merge;
 mod new;
 mod parting;
+mod pipeline;
 mod replay;
 mod report;
 mod run;
@@ -58,15 +59,28 @@ struct Arguments {
 
     /// How results are written.
     #[arg(long, short = 'f', global = true, default_value = "human", help_heading = "Output")]
-    format: Format,
+    format: Written,
 
     /// When to use colours.
     #[arg(long, global = true, default_value = "auto", help_heading = "Output")]
     color: clap::ColorChoice,
 }
 
-/// How results are written.
+/// How results are written, as somebody asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Written {
+    /// For reading.
+    Human,
+    /// One JSON document.
+    Json,
+    /// One JSON object per line.
+    Jsonl,
+    /// For reading, with annotations and a summary for GitHub Actions (run, sweep and merge).
+    Github,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     /// For reading.
     Human,
@@ -120,6 +134,8 @@ enum Command {
 struct Environment<'a> {
     registry: &'a Registry,
     format: Format,
+    /// A pipeline of GitHub Actions hears of failures.
+    annotates: bool,
     colour: clap::ColorChoice,
     /// Nobody reads results any more, or they cannot be written.
     is_mute: AtomicBool,
@@ -144,7 +160,13 @@ pub fn call(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) 
         }
     };
     let (is_mute, is_torn) = (AtomicBool::new(false), AtomicBool::new(false));
-    let environment = Environment { registry, format, colour: color, is_mute, is_torn };
+    let annotates = format == Written::Github;
+    let format = match format {
+        Written::Human | Written::Github => Format::Human,
+        Written::Json => Format::Json,
+        Written::Jsonl => Format::Jsonl,
+    };
+    let environment = Environment { registry, format, annotates, colour: color, is_mute, is_torn };
     environment.choose_colour();
     let code = match caught::caught(|| obey(&environment, command)) {
         Ok(code) => code,

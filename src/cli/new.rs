@@ -1,11 +1,14 @@
 //! `new`: writes a commented starter.
 //!
 //! ```text
-//!   protocol's name ──registry──▶ settings, steps ──▶ a scenario with everything else as comments
+//!   scenario:  protocol's name ──registry──▶ settings, steps ──▶ a file with the rest as comments
+//!   protocol:  starter ──▶ a crate that adds a protocol, a check and a workload
 //! ```
 //!
 //! The starter runs as it is; what can be added stands in it as comments. A file that exists is
 //! never written over.
+
+mod crate_of;
 
 use super::{Environment, exit::Code};
 use crate::{
@@ -33,10 +36,15 @@ enum What {
         #[arg(long, default_value = "TwoPhaseCommit")]
         protocol: String,
     },
+    /// A crate with a protocol, a check and a workload of its own, and a bug to find.
+    Protocol(crate_of::Arguments),
 }
 
 pub(super) fn new(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    let What::Scenario { path, protocol } = &arguments.what;
+    let (path, protocol) = match &arguments.what {
+        What::Scenario { path, protocol } => (path, protocol),
+        What::Protocol(arguments) => return crate_of::write(environment, arguments),
+    };
     let Some(known) = environment.registry.protocols().find(|p| p.name() == protocol) else {
         let names: Vec<&str> = environment.registry.protocols().map(Runnable::name).collect();
         let near = suggest(protocol, names.iter().copied())

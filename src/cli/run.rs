@@ -8,7 +8,13 @@
 //! hash is the same as that of a run that is only hashed, which `--verify-determinism` checks. A
 //! panic in a handler is a finding about the protocol with a seed, not the end of the program.
 
-use super::{Environment, Format, caught::caught, exit::Code, files::Loaded};
+use super::{
+    Environment, Format,
+    caught::caught,
+    exit::Code,
+    files::Loaded,
+    pipeline::{OfRun, Suite},
+};
 use crate::{
     base::{
         ids::Seed,
@@ -33,7 +39,9 @@ use crate::{
     },
     search::{
         divergence::happenings,
+        fingerprint::PANIC,
         recording::{Provenance, RecordedRun},
+        tally::NONDETERMINISM,
     },
 };
 use indicatif::ProgressBar;
@@ -85,6 +93,10 @@ pub(super) struct Arguments {
     /// Run everything twice and compare, event by event.
     #[arg(long)]
     verify_determinism: bool,
+
+    /// Write a test report there.
+    #[arg(long, value_name = "FILE", help_heading = "Pipelines")]
+    junit: Option<PathBuf>,
 }
 
 /// A form of a run that another tool reads.
@@ -148,20 +160,30 @@ pub(super) fn run(environment: &Environment<'_>, arguments: &Arguments) -> Code 
         }
     }
     let mut code = Code::AsExpected;
-    let mut objects = Vec::new();
+    let mut heard = Heard::default();
     let progress = progress(loaded.len());
     for (place, file) in loaded.iter_mut().enumerate() {
         if let Some(until) = arguments.until {
             cut_short(&mut file.plan, until);
         }
         let teller = Teller { environment, arguments, file, first: place == 0 };
-        code = code.or_graver(teller.tell(&mut objects));
+        code = code.or_graver(teller.tell(&mut heard));
         progress.inc(1);
     }
     if environment.format == Format::Json {
-        environment.print(&format!("{}\n", serde_json::Value::from(objects)));
+        environment.print(&format!("{}\n", serde_json::Value::from(heard.objects)));
     }
-    code
+    match environment.publish(&heard.suites, arguments.junit.as_deref()) {
+        Ok(()) => code,
+        Err(error) => code.or_graver(environment.usage(&error)),
+    }
+}
+
+/// What is told at the end, of all runs at once.
+#[derive(Default)]
+struct Heard {
+    objects: Vec<serde_json::Value>,
+    suites: Vec<Suite>,
 }
 
 /// A bar on stderr while results go to a file or a pipe; nothing where they scroll by.
@@ -189,33 +211,44 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn tell(&self, objects: &mut Vec<serde_json::Value>) -> Code {
+    fn tell(&self, heard: &mut Heard) -> Code {
         let seed = self.arguments.seed;
         let plan = &self.file.plan;
         let mut runner = plan.runner();
+        let mut suite = OfRun::new(plan, &self.file.path.display().to_string(), seed);
         let run = match caught(|| runner.run(seed, Recording::Full)) {
             Ok(run) => run,
-            Err(panic) => return self.panicked(&panic),
+            Err(panic) => {
+                let code = self.panicked(&panic);
+                suite.failed(PANIC, panic, String::new(), self.reproduce());
+                heard.suites.push(suite.done());
+                return code;
+            }
         };
         if self.arguments.verify_determinism
             && let Err(difference) = verify(plan, &mut runner, &run)
         {
             self.environment.complain(&format!("error: {}@{seed}: {difference}\n", plan.name));
+            suite.failed(NONDETERMINISM, difference, String::new(), self.reproduce());
+            heard.suites.push(suite.done());
             return Code::Diverged;
         }
         let met = plan.expectation(&run.judgements);
         let mut code = self.code(&run, &met);
         match self.reports(&run, &met).and_then(|reports| self.recorded(&run, &runner, reports)) {
-            Ok(reports) => self.show(&run, &met, reports, objects),
+            Ok(reports) => self.show(&run, &met, reports, &mut heard.objects),
             Err(error) => code = self.environment.usage(&error),
         }
+        suite.judged(&run, &met, &self.reproduce());
         for message in never_fired(&run.rules) {
             if self.arguments.until.is_none() {
                 let path = self.file.path.display();
                 self.environment.complain(&format!("error[SB0501]: {path}: {message}\n"));
                 code = code.or_graver(Code::Usage);
+                suite.failed("faults", message, String::new(), self.reproduce());
             }
         }
+        heard.suites.push(suite.done());
         code
     }
 

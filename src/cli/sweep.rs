@@ -9,21 +9,25 @@
 //! is printed does not, whatever `-j` says, unless the sweep was stopped by a clock or a user.
 
 mod artifacts;
+mod chosen;
 mod memory;
 pub(super) mod vary;
 
-use self::{memory::Memory, vary::Vary};
+use self::{chosen::Chosen, memory::Memory, vary::Vary};
 use super::{
     Environment, Format,
     caught::caught,
     exit::Code,
     files::{Loaded, scenario_files},
+    pipeline::{Kept, Suite, floors_are_known, line_of, of_seed, service::Partition},
     threads::{Deadline, INTERRUPTED, Threads, count, listen_to_interrupts},
 };
 use crate::{
     base::time::Duration,
     search::{
+        floors::Floor,
         lines::{Line, block_lines},
+        quarantine::Day,
         seeds::{Seeds, Slice},
         summary,
         sweep::{Ending, Halt, Head, Order, Swept, sweep as search},
@@ -41,13 +45,17 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "SCENARIO")]
     paths: Vec<PathBuf>,
 
-    /// How many seeds.
-    #[arg(short, long = "count", value_name = "N", default_value = "1000")]
-    n: u64,
+    /// How many seeds; 1000 unless the profile says otherwise.
+    #[arg(short, long = "count", value_name = "N")]
+    n: Option<u64>,
 
-    /// The first seed.
-    #[arg(long, value_name = "SEED", default_value = "1")]
-    start: u64,
+    /// The first seed; 1 unless the profile says otherwise.
+    #[arg(long, value_name = "SEED")]
+    start: Option<u64>,
+
+    /// Derive the first seed from a text, such as the commit: each has seeds of its own.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["start", "seeds", "failed"])]
+    rotate: Option<String>,
 
     /// These seeds: `3,17,100..200`.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["n", "start"])]
@@ -57,7 +65,8 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["n", "start", "seeds", "partition"])]
     failed: bool,
 
-    /// Stop after so much time on the wall; what is complete by then counts.
+    /// Stop after so much time on the wall, shared out among scenarios and variants; what is
+    /// complete by then counts.
     #[arg(long, value_name = "DURATION", conflicts_with = "partition")]
     time_limit: Option<Duration>,
 
@@ -77,9 +86,31 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH=V1,V2", value_parser = vary::vary)]
     vary: Vec<Vary>,
 
-    /// Only a part of the seeds, such as `slice:1/4`; `merge` puts parts together.
-    #[arg(long, value_name = "slice:M/N")]
-    partition: Option<Slice>,
+    /// Only a part of the seeds, such as `slice:1/4`, or what the CI service says: `ci`; `merge`
+    /// puts parts together.
+    #[arg(long, value_name = "slice:M/N|ci", help_heading = "Pipelines")]
+    partition: Option<Partition>,
+
+    /// What this profile of the settings says, where the command line does not.
+    #[arg(long, value_name = "NAME", help_heading = "Pipelines")]
+    profile: Option<String>,
+
+    /// The settings; `scenarios/splitbrain.ron` if it is there.
+    #[arg(long, value_name = "FILE", help_heading = "Pipelines")]
+    config: Option<PathBuf>,
+
+    /// In how many seeds what is checked must have been put to the test, at least: `20`, `5%`,
+    /// `durability=5%`, or a fault by its id, `window=50%`.
+    #[arg(long, value_name = "FLOOR", value_delimiter = ',', help_heading = "Pipelines")]
+    require_exercised: Vec<Floor>,
+
+    /// Write a test report there.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "Pipelines")]
+    junit: Option<PathBuf>,
+
+    /// The day by which quarantines expire; today at Greenwich unless given.
+    #[arg(long, value_name = "DAY", help_heading = "Pipelines")]
+    today: Option<Day>,
 
     /// Shrink the smallest seed of every distinct failure that nobody expects.
     #[arg(long, conflicts_with_all = ["partition", "dry_run"])]
@@ -105,8 +136,10 @@ struct Case {
 }
 
 pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Code {
-    let cases = match cases(environment, arguments) {
-        Ok(cases) => cases,
+    let settled = Chosen::of(environment, arguments)
+        .and_then(|chosen| Ok((cases(environment, arguments, &chosen)?, chosen)));
+    let (cases, chosen) = match settled {
+        Ok(settled) => settled,
         Err(code) => return code,
     };
     if arguments.dry_run {
@@ -116,9 +149,10 @@ pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Cod
     let session = Session {
         environment,
         arguments,
+        failures_max: chosen.max_failures,
         threads: Threads {
-            count: count(arguments.jobs),
-            deadline: arguments.time_limit.map(deadline),
+            count: count(chosen.threads),
+            deadline: chosen.time_limit.map(deadline),
             interrupted: &INTERRUPTED,
         },
     };
@@ -126,11 +160,12 @@ pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Cod
 }
 
 /// Every file with every variation, loaded, each with its seeds.
-fn cases(environment: &Environment<'_>, arguments: &Arguments) -> Result<Vec<Case>, Code> {
+fn cases(
+    environment: &Environment<'_>,
+    arguments: &Arguments,
+    chosen: &Chosen,
+) -> Result<Vec<Case>, Code> {
     let usage = |reason: String| environment.usage(&reason);
-    if arguments.max_failures == Some(0) {
-        return Err(usage("--max-failures is at least 1".to_owned()));
-    }
     let grid = vary::grid(&arguments.vary, &arguments.sets).map_err(usage)?;
     let memory = Memory::load(&arguments.out);
     let mut cases = Vec::new();
@@ -145,16 +180,18 @@ fn cases(environment: &Environment<'_>, arguments: &Arguments) -> Result<Vec<Cas
             let loaded = environment.load_all(std::slice::from_ref(&path), &edits)?;
             for file in loaded {
                 let scenario = file.path.display().to_string();
-                let Some(seeds) =
-                    seeds(arguments, &memory.seeds(&scenario, &edits)).map_err(usage)?
-                else {
-                    continue;
+                let failed = memory.seeds(&scenario, &edits);
+                let seeds = match (arguments.failed, failed.is_empty()) {
+                    (false, _) => chosen.seeds.clone(),
+                    (true, true) => continue,
+                    (true, false) => Seeds::List(failed),
                 };
-                let slice = arguments.partition.unwrap_or(Slice::WHOLE);
                 let head = Head {
                     sets: arguments.sets.clone(),
                     variation: variation.clone(),
-                    ..Head::new(&file.plan, scenario, seeds, slice)
+                    floors: chosen.floors.clone(),
+                    known: chosen.known(&file.path),
+                    ..Head::new(&file.plan, scenario, seeds, chosen.slice)
                 };
                 cases.push(Case { file, head });
             }
@@ -167,16 +204,9 @@ fn cases(environment: &Environment<'_>, arguments: &Arguments) -> Result<Vec<Cas
         ));
         return Err(Code::NothingToRun);
     }
+    let heads: Vec<&Head> = cases.iter().map(|case| &case.head).collect();
+    floors_are_known(&heads, &chosen.floors).map_err(usage)?;
     Ok(cases)
-}
-
-/// The seeds of a case; none when only failed ones are wanted and there are none.
-fn seeds(arguments: &Arguments, failed: &[u64]) -> Result<Option<Seeds>, String> {
-    if arguments.failed {
-        return Ok((!failed.is_empty()).then(|| Seeds::List(failed.to_vec())));
-    }
-    let seeds = arguments.seeds.clone();
-    seeds.map_or_else(|| Seeds::range(arguments.start, arguments.n), Ok).map(Some)
 }
 
 fn deadline(limit: Duration) -> Deadline {
@@ -208,6 +238,7 @@ fn dry_run(environment: &Environment<'_>, cases: &[Case]) -> Code {
 struct Session<'a> {
     environment: &'a Environment<'a>,
     arguments: &'a Arguments,
+    failures_max: Option<u64>,
     threads: Threads<'a>,
 }
 
@@ -215,9 +246,10 @@ impl Session<'_> {
     fn sweep_all(&self, cases: &[Case]) -> Code {
         let mut code = Code::AsExpected;
         let mut objects = Vec::new();
+        let mut suites = Vec::new();
         let mut memory = Memory::load(&self.arguments.out);
         for (place, case) in cases.iter().enumerate() {
-            let swept = self.sweep(case);
+            let swept = self.sweep(case, cases.len() - place);
             if place > 0 && self.environment.format == Format::Human {
                 self.environment.print("\n");
             }
@@ -226,12 +258,14 @@ impl Session<'_> {
                 memory.learn(&case.head, &swept.failed);
             }
             code = code.or_graver(exit_code(&case.head, &swept));
+            let mut kept = Kept::new();
             if self.arguments.shrink || self.arguments.artifacts.is_some() {
-                code = code.or_graver(match self.shrink_all(case, &swept) {
+                code = code.or_graver(match self.shrink_all(case, &swept, &mut kept) {
                     Ok(()) => Code::AsExpected,
                     Err(error) => self.environment.usage(&error),
                 });
             }
+            suites.extend(self.told(case, &swept, &kept));
             if self.threads.halt() == Halt::Interrupted {
                 code = code.or_graver(Code::Interrupted);
                 break;
@@ -240,13 +274,25 @@ impl Session<'_> {
         if self.environment.format == Format::Json {
             self.environment.print(&format!("{}\n", serde_json::Value::from(objects)));
         }
-        match memory.save(&self.arguments.out) {
+        let published = self.environment.publish(&suites, self.arguments.junit.as_deref());
+        match published.and_then(|()| memory.save(&self.arguments.out)) {
             Ok(()) => code,
             Err(error) => code.or_graver(self.environment.usage(&error)),
         }
     }
 
-    fn sweep(&self, Case { file, head }: &Case) -> Swept {
+    /// What the pipeline is told, if it wants to hear anything.
+    fn told(&self, Case { file, head }: &Case, swept: &Swept, kept: &Kept) -> Option<Suite> {
+        (self.arguments.junit.is_some() || self.environment.annotates).then(|| {
+            let lines = |property: &str| line_of(&file.plan, property);
+            let tell = |seed| of_seed(&file.plan, head, seed);
+            Suite::of_sweep(head, swept, &lines, &tell, kept)
+        })
+    }
+
+    /// Sweeps one of so many cases that are left, in its share of the time that is left.
+    fn sweep(&self, Case { file, head }: &Case, left: usize) -> Swept {
+        let threads = Threads { deadline: self.threads.share(left), ..self.threads };
         let lines = self.environment.format == Format::Jsonl;
         if lines {
             self.environment.print(&Line::Header(Box::new(head.clone())).write());
@@ -264,10 +310,11 @@ impl Session<'_> {
             plan: &file.plan,
             seeds: &head.seeds,
             slice: head.slice,
-            failures_max: self.arguments.max_failures,
+            failures_max: self.failures_max,
+            known: &head.known,
             catch: &|function| caught(function),
         };
-        let swept = search(&order, &self.threads, &mut on_block);
+        let swept = search(&order, &threads, &mut on_block);
         progress.bar.finish_and_clear();
         if lines {
             self.environment.print(&end_line(&swept, blocks));

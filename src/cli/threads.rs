@@ -34,6 +34,7 @@ const AHEAD: u64 = 4;
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Threads that run blocks.
+#[derive(Clone, Copy)]
 pub(in crate::cli) struct Threads<'a> {
     pub(in crate::cli) count: usize,
     pub(in crate::cli) deadline: Option<Deadline>,
@@ -60,6 +61,13 @@ pub(super) fn count(jobs: Option<u16>) -> usize {
 }
 
 impl Threads<'_> {
+    /// The instant by which one of so many jobs that are left has had its share of the time.
+    pub(in crate::cli) fn share(&self, left: usize) -> Option<Deadline> {
+        let now = Deadline::now();
+        let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        self.deadline.map(|deadline| now + deadline.saturating_duration_since(now) / left)
+    }
+
     /// Whether to stop, and why.
     pub(in crate::cli) fn halt(&self) -> Halt {
         if self.interrupted.load(Ordering::Relaxed) {

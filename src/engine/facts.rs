@@ -123,6 +123,15 @@ pub enum Fact {
     },
     /// A saga is over.
     SagaEnded(u64, SagaEnd),
+    /// What only a protocol of another crate and its checker understand.
+    Own {
+        /// What is said, by a number of the protocol's choosing.
+        kind: u32,
+        /// Of which thing.
+        key: u64,
+        /// With what.
+        value: i64,
+    },
 }
 
 /// What may become of a step of a saga.

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     base::{
         ids::{NodeId, Seed},
-        text::{decode::decode_named, source::Node},
+        text::{
+            decode::decode_named,
+            source::{Node, Span},
+        },
         time::Time,
     },
     checkers::{BuildCheck, Checker, Finish, Judgement, PropertyInfo, Verdict},
@@ -64,6 +67,13 @@ pub struct CheckUse {
     pub properties: &'static [PropertyInfo],
     pub(super) build: BuildCheck,
     pub(super) node: Node,
+}
+
+impl CheckUse {
+    /// Where it stands in the text of the plan.
+    pub fn span(&self) -> Span {
+        self.node.span
+    }
 }
 
 impl Plan {

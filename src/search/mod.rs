@@ -40,7 +40,9 @@ pub mod tally;
 pub mod block;
 pub mod sweep;
 
-// What it means: expectations and intervals.
+// What it means: expectations, what is asked besides, what is known, and intervals.
+pub mod floors;
+pub mod quarantine;
 pub mod statistics;
 pub mod verdict;
 

@@ -14,6 +14,7 @@
 
 use super::{
     fingerprint::Fingerprint,
+    quarantine::Known,
     statistics::{Interval, percent, upper_bound, wilson},
     sweep::{Ending, Head, Swept},
     tally::{Failure, PropertyTally, RuleTally},
@@ -71,7 +72,7 @@ fn inert(text: &str) -> String {
 fn groups<'t>(head: &Head, swept: &'t Swept) -> Vec<(&'t Fingerprint, &'t Failure)> {
     let mut groups: Vec<_> = swept.tally.failures.iter().collect();
     groups.sort_by_key(|(what, failure)| {
-        let expected = head.expect.contains(&what.property);
+        let expected = head.expects(what) || head.quarantined(what).is_some();
         (expected, std::cmp::Reverse(failure.seeds), *what)
     });
     groups
@@ -79,7 +80,7 @@ fn groups<'t>(head: &Head, swept: &'t Swept) -> Vec<(&'t Fingerprint, &'t Failur
 
 /// The smallest seed that shows what is most wrong: unexpected failures before expected ones.
 pub fn smallest(head: &Head, swept: &Swept) -> Option<u64> {
-    let unexpected = swept.tally.unexpected(&head.expect);
+    let unexpected = head.unexpected(&swept.tally);
     let smallest = unexpected.iter().map(|(_, failure)| failure.smallest).min();
     smallest.or_else(|| swept.tally.failures.values().map(|failure| failure.smallest).min())
 }
@@ -153,8 +154,11 @@ impl Screen<'_> {
             }
             let share = self.share(failure.seeds);
             let (seeds, smallest) = (plural(failure.seeds, "seed"), failure.smallest);
-            let expected =
-                if self.head.expect.contains(&what.property) { ", as expected" } else { "" };
+            let expected = match self.head.quarantined(what) {
+                _ if self.head.expects(what) => ", as expected".to_owned(),
+                Some(known) => format!(", in quarantine until {}", known.until),
+                None => String::new(),
+            };
             let told = format!("{what}  {seeds}, {share}; smallest seed {smallest}{expected}");
             self.line(if nth == 0 { "failures" } else { "" }, &told);
             self.line("", &format!("  {}", failure.sentence));
@@ -222,6 +226,12 @@ impl Screen<'_> {
             Some(why) => format!("{expected}, but {why}"),
         };
         self.line("expected", &text);
+        for known in &head.known {
+            let seen = tally.failures.keys().any(|what| known.covers(what));
+            let Known { failure, until, reason } = known;
+            let seen = if seen { "" } else { ", and not seen here" };
+            self.line("known", &format!("{failure}, in quarantine until {until}{seen}: {reason}"));
+        }
         if tally.seeds > 0 && tally.failing == 0 {
             let bound = percent(upper_bound(tally.seeds));
             let seeds = plural(tally.seeds, "seed");
@@ -272,7 +282,8 @@ pub fn object(head: &Head, swept: &Swept) -> Value {
             let Interval { low, high } = wilson(failure.seeds, tally.seeds);
             json!({
                 "fingerprint": what,
-                "expected": head.expect.contains(&what.property),
+                "expected": head.expects(what),
+                "quarantined_until": head.quarantined(what).map(|known| known.until),
                 "seeds": failure.seeds,
                 "share": [low, high],
                 "smallest_seed": failure.smallest.to_string(),

@@ -16,8 +16,11 @@
 
 use super::{
     block::{Block, Catch, Worker},
+    fingerprint::Fingerprint,
+    floors::Floor,
+    quarantine::Known,
     seeds::{Seeds, Slice},
-    tally::Tally,
+    tally::{Failure, Tally},
 };
 use crate::{base::digest::digest, engine::trace::ENGINE_EPOCH, scenario::plan::Plan};
 use serde::{Deserialize, Serialize};
@@ -58,6 +61,12 @@ pub struct Head {
     pub properties: Vec<String>,
     /// The rules, in the order of the scenario, each with its class.
     pub rules: Vec<(String, String)>,
+    /// What is to be put to the test besides, and in how many seeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floors: Vec<Floor>,
+    /// Failures that are known and do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Known>,
 }
 
 impl Head {
@@ -81,7 +90,26 @@ impl Head {
             exercised_min: plan.sweep.exercised,
             properties: properties.map(|property| property.name.to_owned()).collect(),
             rules: rules.map(|rule| (rule.id.clone(), rule.what.class().to_owned())).collect(),
+            floors: Vec::new(),
+            known: Vec::new(),
         }
+    }
+
+    /// Whether the scenario expects this failure.
+    pub fn expects(&self, what: &Fingerprint) -> bool {
+        self.expect.contains(&what.property)
+    }
+
+    /// The entry of the quarantine that sets this failure aside.
+    pub fn quarantined(&self, what: &Fingerprint) -> Option<&Known> {
+        self.known.iter().find(|known| known.covers(what))
+    }
+
+    /// The failures that nobody expects and nobody has set aside, in the order of their names.
+    pub fn unexpected<'t>(&self, tally: &'t Tally) -> Vec<(&'t Fingerprint, &'t Failure)> {
+        let counts =
+            |(what, _): &(&Fingerprint, _)| !self.expects(what) && self.quarantined(what).is_none();
+        tally.failures.iter().filter(counts).collect()
     }
 }
 
@@ -141,6 +169,8 @@ pub struct Order<'a> {
     pub slice: Slice,
     /// Stop after so many distinct failures that nobody expects.
     pub failures_max: Option<u64>,
+    /// Failures that are known and do not count for that.
+    pub known: &'a [Known],
     /// Catches panics.
     pub catch: &'a Catch,
 }
@@ -179,8 +209,8 @@ pub fn sweep(
     workers: &dyn Workers,
     on_block: &mut dyn FnMut(u64, &Tally),
 ) -> Swept {
-    let Order { plan, seeds, slice, failures_max, catch } = *order;
-    let expected = plan.expect.violations().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let Order { plan, seeds, slice, failures_max, known, catch } = *order;
+    let expected = plan.expect.violations();
     let mut swept = Swept { tally: Tally::of(plan), failed: Vec::new(), ending: Ending::Complete };
     let make = || -> Work<'_> {
         let mut worker = Worker::new(plan, catch);
@@ -192,7 +222,11 @@ pub fn sweep(
         swept.tally.add(block.tally);
         let room = FAILED_MAX.saturating_sub(swept.failed.len());
         swept.failed.extend(block.failed.into_iter().take(room));
-        let distinct = swept.tally.unexpected(&expected).len() as u64;
+        let counts = |what: &&Fingerprint| {
+            let is_expected = expected.contains(&what.property.as_str());
+            !is_expected && !known.iter().any(|known| known.covers(what))
+        };
+        let distinct = swept.tally.failures.keys().filter(counts).count() as u64;
         if failures_max.is_some_and(|max| max <= distinct) && job + 1 < jobs {
             swept.ending = Ending::FailuresMax;
             return ControlFlow::Break(());

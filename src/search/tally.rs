@@ -180,12 +180,6 @@ impl Tally {
             self.add_failure(what, failure);
         }
     }
-
-    /// The failures that nobody expects, the most frequent last.
-    pub fn unexpected(&self, expected: &[String]) -> Vec<(&Fingerprint, &Failure)> {
-        let unexpected = |(what, _): &(&Fingerprint, &Failure)| !expected.contains(&what.property);
-        self.failures.iter().filter(unexpected).collect()
-    }
 }
 
 impl Fingerprint {

@@ -4,6 +4,7 @@
 //!   a run differs the second time ─▶ Diverged    a panic of ours ─▶ OurBug
 //!   Violates(p)   p violated in ≥ in: seeds, nothing else violated
 //!   Holds         nothing violated, each property tested in ≥ exercised: seeds, else Undecided
+//!   either        every floor is met, else Undecided; what is in quarantine is not counted
 //! ```
 //!
 //! One function for sweeps and merged parts, so that both exit alike. A sweep in which a property
@@ -12,6 +13,7 @@
 
 use super::{
     fingerprint::PANIC,
+    floors::Floor,
     sweep::{Ending, Head, Swept},
     tally::{NONDETERMINISM, Tally},
 };
@@ -59,16 +61,18 @@ impl Verdict {
 /// the merge will tell, and one that was stopped is undecided.
 pub fn verdict(head: &Head, swept: &Swept) -> Verdict {
     let tally = &swept.tally;
-    if let Some(finding) = finding(tally) {
+    if let Some(finding) = finding(head, tally) {
         return finding;
     }
     let of_all = |seeds: u64| format!("in {seeds} of {} seeds", tally.seeds);
     let violated = |property: &str| tally.properties.get(property).map_or(0, |p| p.violated);
     let all = head.properties.iter();
+    let counted =
+        |property: &str| violated(property).saturating_sub(set_aside(head, tally, property));
     let unexpected =
-        all.clone().find(|property| !head.expect.contains(property) && violated(property) > 0);
+        all.clone().find(|property| !head.expect.contains(property) && counted(property) > 0);
     if let Some(property) = unexpected {
-        let seeds = of_all(violated(property));
+        let seeds = of_all(counted(property));
         return Verdict::NotAsExpected(format!("{property} is violated {seeds}"));
     }
     let is_part = head.slice.of > 1;
@@ -98,7 +102,14 @@ pub fn verdict(head: &Head, swept: &Swept) -> Verdict {
     untested.map_or(Verdict::AsExpected, Verdict::Undecided)
 }
 
-fn finding(tally: &Tally) -> Option<Verdict> {
+/// In how many seeds a property is violated in a way that is known.
+fn set_aside(head: &Head, tally: &Tally, property: &str) -> u64 {
+    let known = tally.failures.iter().filter(|(what, _)| what.property == property);
+    let known = known.filter(|(what, _)| head.quarantined(what).is_some());
+    known.map(|(_, failure)| failure.seeds).sum()
+}
+
+fn finding(head: &Head, tally: &Tally) -> Option<Verdict> {
     let findings = tally.failures.iter().filter(|(what, _)| what.is_finding());
     let mut worst = None;
     for (what, failure) in findings {
@@ -108,7 +119,7 @@ fn finding(tally: &Tally) -> Option<Verdict> {
         }
         if what.property == NONDETERMINISM {
             worst = Some(Verdict::Diverged(why));
-        } else if worst.is_none() {
+        } else if worst.is_none() && head.quarantined(what).is_none() {
             worst = Some(Verdict::NotAsExpected(why));
         }
     }
@@ -121,19 +132,30 @@ pub fn is_ours(panic: &str) -> bool {
     ["src/engine/", "src/base/", "src/checkers/"].iter().any(|ours| place.contains(ours))
 }
 
-/// When all is to hold: a property that too few seeds put to the test.
+/// What too few seeds put to the test: a property when all is to hold, or what a floor names.
 fn untested(head: &Head, tally: &Tally) -> Option<String> {
-    if !head.expect.is_empty() {
-        return None;
-    }
-    let tested = |property: &String| tally.properties.get(property).map_or(0, |p| p.exercised);
-    let property = head.properties.iter().find(|property| tested(property) < head.exercised_min)?;
-    let (seeds, least) = (tested(property), head.exercised_min);
-    Some(format!(
-        "{property} was put to the test in {seeds} of {} seeds, and {least} are needed: this sweep \
-         proves nothing about it",
-        tally.seeds
-    ))
+    let to_hold = head.properties.iter().filter(|_| head.expect.is_empty());
+    let general = head.floors.iter().filter(|floor| floor.of.is_none());
+    let general =
+        general.map(|floor| floor.least.of(tally.seeds)).fold(head.exercised_min, u64::max);
+    let of_properties = to_hold.map(|property| (property, general));
+    let named = head
+        .floors
+        .iter()
+        .filter_map(|floor| Some((floor.of.as_ref()?, floor.least.of(tally.seeds))));
+    of_properties.chain(named).find_map(|(name, least)| {
+        let seen = match Floor::seen(name, tally) {
+            None if head.properties.contains(name) => 0,
+            seen => seen?, // A floor of another scenario.
+        };
+        (seen < least).then(|| {
+            format!(
+                "{name} was put to the test in {seen} of {} seeds, and {least} are needed: this \
+                 sweep proves nothing about it",
+                tally.seeds
+            )
+        })
+    })
 }
 
 #[cfg(test)]
@@ -141,6 +163,7 @@ mod tests {
     use super::*;
     use crate::search::{
         fingerprint::Fingerprint,
+        quarantine::Known,
         seeds::{Seeds, Slice},
         tally::{Failure, PropertyTally},
     };
@@ -162,6 +185,8 @@ mod tests {
             exercised_min: 3,
             properties: vec!["p".to_owned(), "q".to_owned()],
             rules: Vec::new(),
+            floors: Vec::new(),
+            known: Vec::new(),
         }
     }
 
@@ -201,6 +226,49 @@ mod tests {
         assert_eq!(word(&[], &tally([2, 0, 0], [9, 0, 0])), "inconclusive");
         assert_eq!(word(&[], &tally([3, 0, 1], [9, 0, 0])), "inconclusive");
         assert_eq!(word(&[], &tally([2, 1, 0], [9, 0, 0])), "not_as_expected");
+    }
+
+    #[test]
+    fn a_general_floor_holds_where_all_is_to_hold_and_a_named_one_everywhere() {
+        let tested = swept(&tally([5, 2, 0], [9, 0, 0]));
+        let with = |expect: &[&str], floor: &str| {
+            let floors = vec![floor.parse().expect("a floor")];
+            verdict(&Head { floors, ..head(expect) }, &tested).word()
+        };
+        for (floor, word) in [("5", "as_expected"), ("6", "as_expected"), ("p=5", "as_expected")] {
+            assert_eq!(with(&["p"], floor), word, "{floor}");
+        }
+        assert_eq!(with(&["p"], "p=6"), "inconclusive");
+        assert_eq!(with(&["p"], "q=99%"), "as_expected");
+        assert_eq!(with(&["p"], "somebody=5"), "as_expected");
+        let tested = swept(&tally([5, 0, 0], [9, 0, 0]));
+        let all_hold = |floor: &str| {
+            let floors = vec![floor.parse().expect("a floor")];
+            verdict(&Head { floors, ..head(&[]) }, &tested).word()
+        };
+        assert_eq!((all_hold("5"), all_hold("6")), ("as_expected", "inconclusive"));
+        assert_eq!((all_hold("50%"), all_hold("60%")), ("as_expected", "inconclusive"));
+        assert_eq!(all_hold("1"), "as_expected", "the scenario's own three still hold");
+    }
+
+    #[test]
+    fn what_is_in_quarantine_is_not_counted_and_everything_else_is() {
+        let known = |failure: &str| Known {
+            failure: failure.to_owned(),
+            until: "2026-12-31".parse().expect("a day"),
+            reason: "known".to_owned(),
+        };
+        let mut tally = tally([9, 2, 0], [9, 0, 0]);
+        for (shape, seeds) in [(1, 1), (2, 1)] {
+            let what = Fingerprint { property: "p".to_owned(), shape };
+            let sentence = String::new();
+            tally.add_failure(what, Failure { seeds, smallest: 4, hash: 0, sentence });
+        }
+        let with = |known| verdict(&Head { known, ..head(&[]) }, &swept(&tally)).word();
+        assert_eq!(with(vec![known("p/000001")]), "not_as_expected");
+        assert_eq!(with(vec![known("p/000001"), known("p/000002")]), "as_expected");
+        assert_eq!(with(vec![known("p")]), "as_expected");
+        assert_eq!(with(vec![known("q")]), "not_as_expected");
     }
 
     #[test]

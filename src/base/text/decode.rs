@@ -29,12 +29,18 @@ use super::diagnostic::{Code, Diagnostic};
 use super::source::{Node, Span, Tree};
 
 /// Reads one value of a text; the first mistake when it cannot be read.
+///
+/// # Errors
+/// The first mistake, on the token that is wrong.
 pub fn decode<T: DeserializeOwned>(text: &str, span: Span) -> Result<T, Diagnostic> {
     decode_all(text, span).map_err(|mut wrong| wrong.swap_remove(0))
 }
 
 /// Reads one value of a text; every mistake when it cannot be read, in the order of the text and
 /// at least one.
+///
+/// # Errors
+/// Every mistake, at least one.
 pub fn decode_all<T: DeserializeOwned>(text: &str, span: Span) -> Result<T, Vec<Diagnostic>> {
     let root = Tree::parse_part(text, span).map_err(|wrong| vec![wrong])?.root;
     read(span.of(text)).map_err(|error| mistakes::<T>(text, &root, span, &error))
@@ -52,6 +58,9 @@ pub struct Named<'t> {
 }
 
 /// Takes `TwoPhaseCommit(participants: 3)` or `AtomicCommit` apart, without knowing its type.
+///
+/// # Errors
+/// When there is no name, such as a text in quotes.
 pub fn decode_named<'t>(text: &'t str, node: &Node) -> Result<Named<'t>, Diagnostic> {
     let (Some(name), Some(name_span)) = (node.name(text), node.name) else {
         let message = "expected a name, such as `AtomicCommit` or `NoBlocking(limit: \"1s\")`";
@@ -72,6 +81,9 @@ impl Named<'_> {
     }
 
     /// Reads the arguments as a struct; every mistake when they cannot be read.
+    ///
+    /// # Errors
+    /// Every mistake, at least one.
     pub fn decode<T: DeserializeOwned>(&self, text: &str) -> Result<T, Vec<Diagnostic>> {
         let mut root = if self.arguments.is_empty() {
             let kind = super::source::Kind::Unit;

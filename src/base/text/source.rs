@@ -100,16 +100,25 @@ pub struct Field {
 
 impl Tree {
     /// The map of a whole file.
+    ///
+    /// # Errors
+    /// The first place at which the text is not RON.
     pub fn parse(text: &str) -> Result<Tree, Diagnostic> {
         Tree::parse_part(text, Span { start: 0, end: text.len() })
     }
 
     /// The map of one value in a file, with spans that count in the whole file.
+    ///
+    /// # Errors
+    /// The first place at which the part is not RON.
     pub fn parse_part(text: &str, part: Span) -> Result<Tree, Diagnostic> {
         scan::scan(text, part).map(|root| Tree { root })
     }
 
     /// The value at a path such as `faults.window.do.down` or `checks[0]`.
+    ///
+    /// # Errors
+    /// Which part of the path leads nowhere, and what there is instead.
     pub fn find(&self, text: &str, path: &str) -> Result<&Node, PathError> {
         path::find(&self.root, text, path)
     }

@@ -14,7 +14,10 @@
 use super::{Case, Session};
 use crate::{
     base::ids::Seed,
-    cli::shrink::{find_name, folder_of, shrunk, sizes, write},
+    cli::{
+        pipeline::Kept,
+        shrink::{find_name, folder_of, shrunk, sizes, write},
+    },
     report::{
         screen::{Colour, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
@@ -34,8 +37,13 @@ const RUNS_MAX: u32 = 5_000;
 impl Session<'_> {
     /// Shrinks every distinct failure that nobody expects, and keeps it if a folder is given; stops
     /// between two of them when somebody interrupts or the time is up.
-    pub(super) fn shrink_all(&self, case: &Case, swept: &Swept) -> Result<(), String> {
-        let failures = swept.tally.unexpected(&case.head.expect);
+    pub(super) fn shrink_all(
+        &self,
+        case: &Case,
+        swept: &Swept,
+        kept: &mut Kept,
+    ) -> Result<(), String> {
+        let failures = case.head.unexpected(&swept.tally);
         for (place, (fingerprint, failure)) in failures.iter().enumerate() {
             if self.threads.halt() != Halt::Done {
                 let left = failures.len() - place;
@@ -45,7 +53,7 @@ impl Session<'_> {
                 ));
                 return Ok(());
             }
-            let told = self.shrink_one(case, fingerprint, failure)?;
+            let told = self.shrink_one(case, (fingerprint, failure), kept)?;
             self.tell(&told);
         }
         Ok(())
@@ -60,8 +68,8 @@ impl Session<'_> {
     fn shrink_one(
         &self,
         case: &Case,
-        fingerprint: &Fingerprint,
-        failure: &Failure,
+        (fingerprint, failure): (&Fingerprint, &Failure),
+        kept: &mut Kept,
     ) -> Result<String, String> {
         let (plan, seed) = (&case.file.plan, Seed(failure.smallest));
         match shrunk(self.environment, plan, seed, fingerprint, RUNS_MAX) {
@@ -74,6 +82,7 @@ impl Session<'_> {
                 }
                 if let Some(folder) = self.keep(case, fingerprint, &shrunk)? {
                     told += &format!("kept      {}\n", folder.display());
+                    kept.insert(fingerprint.to_string(), folder);
                 }
                 Ok(told)
             }

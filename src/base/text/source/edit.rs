@@ -35,6 +35,9 @@ pub struct Insertion {
 }
 
 /// The text with the value at one path replaced, as `--set path=value` does it.
+///
+/// # Errors
+/// When the path leads nowhere, or the value is not RON.
 pub fn splice(text: &str, path: &str, value: &str) -> Result<Edited, PathError> {
     let mut edited = Edited::new(text);
     edited.set(path, value, &format!("--set {path}={value}"))?;
@@ -50,6 +53,9 @@ impl Edited {
     /// Replaces the value at a path, or adds the field it names. Nothing changes on an error.
     ///
     /// The value is RON; a bare quantity such as `5s` gets its quotes here.
+    ///
+    /// # Errors
+    /// When the path leads nowhere, or the value is not RON.
     pub fn set(&mut self, path: &str, value: &str, flag: &str) -> Result<(), PathError> {
         let value = as_ron(value)?;
         let tree = Tree::parse(&self.text).map_err(|wrong| PathError::Source(Box::new(wrong)))?;
