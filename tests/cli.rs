@@ -10,7 +10,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "common/faulty.rs"]
+#[allow(dead_code, reason = "only its types are needed here")]
+mod faulty;
+
 use serde_json::Value;
+use splitbrain::scenario::registry::Registry;
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -313,7 +318,8 @@ fn topics() -> Vec<(String, Vec<String>)> {
 fn every_word_that_explain_lists_has_a_page() {
     let topics = topics();
     let kinds: Vec<&str> = topics.iter().map(|(kind, _)| kind.as_str()).collect();
-    let expected = ["protocols", "steps", "checks", "properties", "workloads", "faults", "codes"];
+    let expected =
+        ["protocols", "steps", "checks", "properties", "workloads", "faults", "words", "codes"];
     assert_eq!(kinds, expected);
     for (kind, words) in &topics {
         assert!(!words.is_empty(), "there are no {kind}");
@@ -461,6 +467,101 @@ fn a_reader_who_has_seen_enough_ends_it_without_a_panic() {
         assert!(!line.is_empty(), "{arguments:?}");
         assert_eq!(told.stderr, "", "{arguments:?}");
         assert_eq!(told.code, Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_reader_who_leaves_early_changes_neither_the_answer_nor_what_is_kept() {
+    let artifacts = folder("left_early").join("finds");
+    let out = folder("left_early_out");
+    let broken = ["--set", "ablate=[\"HoldLocks\"]", "-f", "jsonl", "--artifacts"];
+    let swarm = "scenarios/two_phase_commit/swarm.ron";
+    let places = [artifacts.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let sweep = [&["sweep", swarm, "-n", "300"][..], &broken, &places].concat();
+    let (line, told) = head(&sweep);
+    assert!(line.contains("header"), "{line}");
+    assert_eq!((told.code, told.stderr.as_str()), (Some(1), ""), "seeds fail");
+    assert!(artifacts.exists() && out.join("failed.json").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_a_mistake() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut call = command(&["list", "mistakes"]);
+    let told: Told = call.stdout(full).output().unwrap().into();
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    assert!(told.stderr.contains("failed to write results"), "{}", told.stderr);
+}
+
+// Our own mistakes.
+
+/// A protocol that panics where nobody expects it: before there is a run.
+mod shaky {
+    use super::faulty::{Config, Message, Record, Step, Timer};
+    use splitbrain::{
+        base::ids::{NodeId, OpId},
+        engine::{
+            ctx::Ctx,
+            facts::Facts,
+            operations::Operation,
+            protocol::{Logged, Placement, Protocol},
+        },
+    };
+
+    #[derive(Clone, Debug, serde::Serialize)]
+    pub(super) struct Shaky;
+
+    impl Protocol for Shaky {
+        const NAME: &'static str = "Shaky";
+        const SUMMARY: &'static str = "planted";
+        type Config = Config;
+        type Message = Message;
+        type Record = Record;
+        type Timer = Timer;
+        type Step = Step;
+
+        fn topology(_: &Config) -> Vec<Placement> {
+            panic!("there is no such place")
+        }
+
+        fn new(_: &Config, _: NodeId) -> Self {
+            Self
+        }
+
+        fn on_boot(&mut self, _: &mut Ctx<'_, Self>) {}
+
+        fn on_request(&mut self, _: OpId, _: Operation, _: &mut Ctx<'_, Self>) {}
+
+        fn on_message(&mut self, _: NodeId, _: Message, _: &mut Ctx<'_, Self>) {}
+
+        fn on_timer(&mut self, _: Timer, _: &mut Ctx<'_, Self>) {}
+
+        fn apply(&mut self, _: Logged<Record>) {}
+
+        fn facts(_: &Record, _: &mut Facts) {}
+    }
+}
+
+/// A program with a protocol of its own; the test after this one calls it.
+#[test]
+#[ignore = "it ends its process"]
+fn program_with_a_shaky_protocol() {
+    let path = folder("shaky").join("shaky.ron");
+    fs::write(&path, r#"Scenario(title: "x", protocol: Shaky, run: (for: "1s"))"#).unwrap();
+    let registry = Registry::built_in().with_protocol::<shaky::Shaky>();
+    let arguments = ["splitbrain".into(), "check".into(), path.into_os_string()];
+    std::process::exit(i32::from(splitbrain::cli::call(&registry, arguments) as u8));
+}
+
+#[test]
+fn a_panic_that_nobody_caught_exits_with_70_and_says_what_to_do() {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", "program_with_a_shaky_protocol", "--ignored", "--nocapture"]);
+    let told: Told = program.output().unwrap().into();
+    assert_eq!(told.code, Some(70), "{}{}", told.stdout, told.stderr);
+    for words in ["there is no such place", "a bug in splitbrain", "please report it"] {
+        assert!(told.stderr.contains(words), "{words} is not in {}", told.stderr);
     }
 }
 

@@ -10,6 +10,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "common/faulty.rs"]
+#[allow(dead_code, reason = "the other one is for sweeps")]
+mod faulty;
+
 use serde_json::Value;
 use splitbrain::{
     base::{ids::Seed, text::source::Edited},
@@ -24,6 +28,7 @@ use splitbrain::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -192,6 +197,35 @@ fn the_file_of_a_cell_gives_the_verdict_of_the_cell() {
 }
 
 #[test]
+fn the_file_of_a_cell_that_panics_can_be_loaded_and_panics_again() {
+    let registry = Registry::built_in().with_protocol::<faulty::Panics>();
+    let text = r#"Scenario(title: "planted", protocol: Panics,
+        workload: Appends(rate: "20/s", until: "1s"), checks: [Progress], run: (for: "2s"))"#;
+    let plan = load(&registry, "planted", &Edited::new(text)).unwrap();
+    let catch = |function: &mut dyn FnMut()| {
+        catch_unwind(AssertUnwindSafe(function)).map_err(|_| "it panicked".to_owned())
+    };
+    let order = Order {
+        registry: &registry,
+        plan: &plan,
+        seed: Seed(1),
+        operations: 2,
+        returns: Returns::Later,
+        pairs: 0,
+        catch: &catch,
+    };
+    let matrix = matrix(&order).unwrap();
+    let panics = Verdict::Violated(vec!["panic".to_owned()]);
+    let cell = matrix.all().find(|cell| cell.verdict == panics).unwrap();
+    assert_eq!(cell.verdict.grade(&plan.expect), Grade::Broken);
+    let text = matrix.scenario(cell);
+    assert!(text.contains("A handler panics."), "{text}");
+    let again = load(&registry, "cell", &Edited::new(text.as_str()))
+        .unwrap_or_else(|error| panic!("{:?}\n{text}", error.mistakes));
+    assert!(catch(&mut || _ = again.runner().run(Seed(1), Recording::Full)).is_err(), "{text}");
+}
+
+#[test]
 fn without_operations_there_is_no_matrix() {
     let plan = plan(&[("workload.until", "0ms")]);
     let registry = Registry::built_in();
@@ -282,6 +316,23 @@ fn what_the_scenario_expects_to_fall_may_fall() {
     let (code, screen, _) = splitbrain(&[&["matrix", HAPPY][..], &ablate, &expect].concat());
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains("violates forgetting"), "{screen}");
+}
+
+#[test]
+fn what_the_scenario_expects_to_fall_has_to_fall_in_some_cell() {
+    let expect = ["--set", "expect=Violates(\"conservation\")"];
+    let (code, screen, _) = splitbrain(&[&["matrix", HAPPY][..], &expect].concat());
+    assert_eq!(code, Some(1), "{screen}");
+    assert!(screen.contains("but no single fault breaks conservation"), "{screen}");
+}
+
+#[test]
+fn a_matrix_that_puts_nothing_to_the_test_is_inconclusive() {
+    // Nobody keeps anything: no transaction ever commits.
+    let refuse = ["--set", "checks=[Durability]", "--set", "protocol.refuse=Chance(\"100%\")"];
+    let (code, screen, _) = splitbrain(&[&["matrix", HAPPY][..], &refuse].concat());
+    assert_eq!(code, Some(3), "{screen}");
+    assert!(screen.contains("but nothing was put to the test"), "{screen}");
 }
 
 #[test]

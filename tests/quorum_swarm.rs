@@ -112,3 +112,50 @@ fn without_any_one_step_the_property_that_its_doc_names_falls() {
     }
     assert!(missed.is_empty(), "nobody misses {missed:?}");
 }
+
+#[test]
+fn where_replicas_do_not_compare_reads_never_come_to_agree() {
+    let plan = scenario("reads_converge", &[("ablate", "[\"Compare\"]")]);
+    let mut runner = plan.runner();
+    for seed in 1..=20 {
+        let (_, judgements) = runner.judge(Seed(seed));
+        let judged = judgements.iter().find(|judgement| judgement.property == "convergence");
+        assert!(judged.is_some_and(violated), "seed {seed}");
+    }
+}
+
+/// Every scenario of the pattern, far beyond the few seeds that show it.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
+fn every_scenario_breaks_only_what_it_says_it_breaks_in_many_seeds() {
+    every_scenario_breaks_only_what_it_says(1..=SEEDS / 10);
+}
+
+#[test]
+#[ignore = "minutes: cargo test --release --test quorum_swarm -- --ignored"]
+fn every_scenario_breaks_only_what_it_says_it_breaks_in_ten_thousand_seeds() {
+    every_scenario_breaks_only_what_it_says(1..=SEEDS);
+}
+
+fn every_scenario_breaks_only_what_it_says(seeds: std::ops::RangeInclusive<u64>) {
+    let folder = format!("{}/scenarios/quorum", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("it is there")
+        .filter_map(|entry| entry.expect("it can be listed").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".ron").map(str::to_owned))
+        .filter(|name| name != "swarm") // It has a test of its own.
+        .collect();
+    names.sort();
+    for name in names {
+        let plan = scenario(&name, &[]);
+        let expected = plan.expect.violations();
+        let mut runner = plan.runner();
+        for seed in seeds.clone() {
+            let (_, judgements) = runner.judge(Seed(seed));
+            let unexpected = judgements
+                .iter()
+                .find(|judgement| violated(judgement) && !expected.contains(&judgement.property));
+            assert!(unexpected.is_none(), "{name}@{seed}: {unexpected:?}");
+        }
+    }
+}

@@ -5,19 +5,35 @@
 //! ```
 
 use splitbrain::{
-    base::{ids::Seed, text::source::Edited, time::Time},
+    base::{
+        ids::Seed,
+        text::source::Edited,
+        time::{Duration, Time},
+    },
     engine::{
         network::Endpoint,
         protocol::Step as _,
         trace::{Kind, Recording},
     },
     protocols::two_phase_commit::Step,
-    scenario::{load::load, plan::Plan, registry::Registry, run::Run, write::Draft},
+    scenario::{
+        load::load,
+        model::Do,
+        plan::Plan,
+        registry::Registry,
+        run::Run,
+        script::{Part, SpanLine},
+        write::Draft,
+    },
     search::{
         fingerprint::Fingerprint,
         freeze::freeze,
-        shrink::{Seen, Shrunk, Tools, shrink},
+        shrink::{NotShrunk, Seen, Shrunk, Tools, shrink, shrink_draft},
     },
+};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
 };
 
 const SWARM: &str = include_str!("../scenarios/two_phase_commit/swarm.ron");
@@ -68,22 +84,24 @@ fn fails_so(draft: &Draft, wanted: &Fingerprint) -> bool {
 
 /// All drafts with one thing less.
 fn smaller(draft: &Draft) -> Vec<Draft> {
-    fn each<T: Clone>(draft: &Draft, list: impl Fn(&mut Draft) -> &mut Vec<T>) -> Vec<Draft> {
-        let all = list(&mut draft.clone()).len();
+    fn each(draft: &Draft, all: usize, less: impl Fn(&mut Draft, usize)) -> Vec<Draft> {
         let without = |place| {
             let mut smaller = draft.clone();
-            list(&mut smaller).remove(place);
+            less(&mut smaller, place);
             smaller
         };
         (0..all).map(without).collect()
     }
-    let mut all = each(draft, |draft| &mut draft.faults);
-    all.extend(each(draft, |draft| &mut draft.operations));
-    all.extend(each(draft, |draft| &mut draft.script.messages));
-    all.extend(each(draft, |draft| &mut draft.script.forces));
-    all.extend(each(draft, |draft| &mut draft.script.timers));
-    all.extend(each(draft, |draft| &mut draft.script.choices));
-    all.extend(each(draft, |draft| &mut draft.script.clocks));
+    let mut all = each(draft, draft.faults.len(), |draft, place| drop(draft.faults.remove(place)));
+    all.extend(each(draft, draft.operations.len(), |draft, place| {
+        draft.operations.remove(place);
+    }));
+    for part in Part::ALL {
+        let lines = draft.script.count(part);
+        all.extend(each(draft, lines, |draft, place| {
+            draft.script.part(part).remove(place..place + 1);
+        }));
+    }
     all
 }
 
@@ -143,19 +161,164 @@ fn happened(run: &Run) -> Vec<(Time, Kind, Endpoint, Endpoint, &str)> {
     told.map(|entry| (entry.at, entry.kind, entry.who, entry.peer, entry.text.as_str())).collect()
 }
 
+/// Every scenario that is shipped, studies aside: those sweep.
+fn shipped() -> Vec<Plan> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut files = Vec::new();
+    for protocol in ["two_phase_commit", "quorum"] {
+        let folder = std::fs::read_dir(home.join(protocol)).expect("a folder of scenarios");
+        files.extend(folder.map(|entry| entry.expect("it can be listed").path()));
+    }
+    files.sort();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "ron"));
+    let load = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).expect("it can be read");
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        load(&Registry::built_in(), &name, &Edited::new(text)).expect("it is sound")
+    };
+    files.iter().map(load).collect()
+}
+
+/// The first difference between each run and what it is once it is written down.
+fn frozen_otherwise(plan: &Plan, seeds: Range<u64>) -> Vec<String> {
+    let registry = Registry::built_in();
+    let mut found = Vec::new();
+    for seed in seeds {
+        let run = plan.runner().run(Seed(seed), Recording::Full);
+        let frozen = load(&registry, "frozen", &Edited::new(freeze(plan, &run).text()));
+        let frozen = frozen.unwrap_or_else(|error| {
+            panic!("{}@{seed}: {}", plan.name, error.mistakes[0].message);
+        });
+        let again = frozen.runner().run(Seed(1), Recording::Full);
+        let (one, other) = (happened(&run), happened(&again));
+        let parted = one.iter().zip(&other).find(|(one, other)| one != other);
+        if one != other {
+            found.push(format!("{}@{seed}: {parted:?}", plan.name));
+        }
+    }
+    found
+}
+
 #[test]
 fn a_frozen_run_is_the_run() {
-    let registry = Registry::built_in();
     for weather in ["Measured", "Mixed"] {
         let plan = plan(
             &SWARM.replace("swarm: PerSeed,", &format!("swarm: PerSeed, weather: {weather},")),
         );
-        for seed in 1..40 {
-            let run = plan.runner().run(Seed(seed), Recording::Full);
-            let frozen = load(&registry, "frozen", &Edited::new(freeze(&plan, &run).text()));
-            let frozen = frozen.expect("what is frozen can be loaded");
-            let again = frozen.runner().run(Seed(1), Recording::Full);
-            assert!(happened(&run) == happened(&again), "{weather}@{seed}");
+        assert_eq!(frozen_otherwise(&plan, 1..40), [""; 0], "{weather}");
+    }
+    let plans = shipped().into_iter().filter(|plan| plan.name != CUT_IN_QUORUMS);
+    let otherwise: Vec<String> = plans.flat_map(|plan| frozen_otherwise(&plan, 1..6)).collect();
+    assert_eq!(otherwise, [""; 0]);
+}
+
+/// Its replicas crash at any effect of a handler.
+const CUT_IN_QUORUMS: &str = "siblings_are_kept";
+
+#[test]
+#[ignore = "not so yet: a crash at an effect falls elsewhere once it is written"]
+fn a_frozen_run_of_quorums_that_are_cut_at_effects_is_the_run() {
+    let plan = shipped().into_iter().find(|plan| plan.name == CUT_IN_QUORUMS);
+    assert_eq!(frozen_otherwise(&plan.expect("it is shipped"), 1..6), [""; 0]);
+}
+
+/// Shrinks what a seed of a shipped scenario violates first.
+fn shrunk_shipped(name: &str, seed: Seed, runs_max: u32) -> (Fingerprint, Shrunk) {
+    let plan = shipped().into_iter().find(|plan| plan.name == name).expect(name);
+    let found = Seen::of(&plan, seed, &catch).fingerprints();
+    let wanted = found.into_iter().next().expect("it fails");
+    let registry = Registry::built_in();
+    let tools = Tools { registry: &registry, catch: &catch, runs_max };
+    let shrunk = shrink(tools, &plan, seed, &wanted);
+    (wanted, shrunk.unwrap_or_else(|error| panic!("{name}@{seed}: {error}")))
+}
+
+#[test]
+fn a_client_that_asks_again_at_once_can_be_shrunk() {
+    let (wanted, shrunk) = shrunk_shipped("partial_quorums_are_stale", Seed(1), 5_000);
+    assert!(fails_so(&shrunk.draft, &wanted), "{}", shrunk.draft.text());
+    assert!(shrunk.draft.operations.len() <= 6, "{}", shrunk.draft.text());
+}
+
+#[test]
+fn a_cut_that_stops_many_messages_stays_a_cut() {
+    for name in ["partition", "strict_quorum_waits"] {
+        let (wanted, shrunk) = shrunk_shipped(name, Seed(1), 5_000);
+        let text = shrunk.draft.text();
+        assert!(!shrunk.cut_short && fails_so(&shrunk.draft, &wanted), "{text}");
+        let cuts = shrunk.draft.faults.iter().filter(|fault| matches!(fault.r#do, Do::Cut { .. }));
+        assert_eq!((cuts.count(), shrunk.draft.script.messages.len()), (1, 0), "{text}");
+        for smaller in smaller(&shrunk.draft) {
+            assert!(!fails_so(&smaller, &wanted), "not minimal:\n{}", smaller.text());
         }
     }
+}
+
+#[test]
+fn shrinking_never_makes_more_of_what_is_odd() {
+    for plan in shipped() {
+        let found = Seen::of(&plan, Seed(1), &catch).fingerprints();
+        let Some(wanted) = found.first() else { continue };
+        let registry = Registry::built_in();
+        // Also where the budget runs out half-way.
+        for runs_max in [20, 60, 400] {
+            let tools = Tools { registry: &registry, catch: &catch, runs_max };
+            let shrunk = shrink(tools, &plan, Seed(1), wanted)
+                .unwrap_or_else(|error| panic!("{}: {error}", plan.name));
+            let (before, after) = (shrunk.before.oddities(), shrunk.draft.size().oddities());
+            assert!(after <= before, "{}: {before} → {after}\n{}", plan.name, shrunk.draft.text());
+        }
+    }
+}
+
+#[test]
+fn strikes_get_names_that_no_rule_has() {
+    let text = include_str!("../scenarios/two_phase_commit/happy_path.ron");
+    let faults = r#"faults: [
+        (id: "a", when: Times(count: (2, 2), within: ("100ms", "1s")), do: Pause(node: Node("c"), for: "1ms")),
+        (id: "a_2", when: At("10ms"), do: Pause(node: Node("p1"), for: "1ms")),
+    ], checks:"#;
+    let plan = plan(&text.replacen("checks:", faults, 1));
+    let run = plan.runner().run(Seed(1), Recording::Full);
+    let draft = freeze(&plan, &run);
+    let mut names: Vec<&str> = draft.faults.iter().map(|fault| fault.id.as_str()).collect();
+    assert!(["a", "a_2", "a_3"].iter().all(|name| names.contains(name)), "{names:?}");
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+    assert_eq!(frozen_otherwise(&plan, 1..2), [""; 0]);
+}
+
+#[test]
+fn a_script_that_cannot_be_loaded_says_so_and_blames_no_chance() {
+    let plan_without = without("ForceDecision");
+    let (seed, wanted) =
+        failures(&plan_without, "atomic_commit.agreement", 1).pop().expect("it is missed");
+    let mut frozen = freeze(&plan_without, &Seen::of(&plan_without, seed, &catch).run);
+    let twice = frozen.faults[0].clone();
+    frozen.faults.push(twice);
+    let registry = Registry::built_in();
+    let tools = Tools { registry: &registry, catch: &catch, runs_max: 10 };
+    let refused = shrink_draft(tools, frozen, &wanted).expect_err("two faults have one name");
+    assert!(matches!(refused, NotShrunk::NotLoaded(_)), "{refused}");
+    assert!(refused.to_string().contains("cannot be loaded"), "{refused}");
+}
+
+#[test]
+fn what_a_sync_took_is_taken_away_where_it_does_not_matter() {
+    let plan_without = without("ForceDecision");
+    let (seed, wanted) =
+        failures(&plan_without, "atomic_commit.agreement", 1).pop().expect("it is missed");
+    let mut frozen = freeze(&plan_without, &Seen::of(&plan_without, seed, &catch).run);
+    frozen.script.syncs.push(SpanLine {
+        node: "c".to_owned(),
+        label: "ForceDecision".to_owned(),
+        nth: 900,
+        takes: Duration::from_millis(3),
+    });
+    let registry = Registry::built_in();
+    let tools = Tools { registry: &registry, catch: &catch, runs_max: 5_000 };
+    let shrunk = shrink_draft(tools, frozen, &wanted).expect("it fails so");
+    assert_eq!(shrunk.draft.script.syncs, []);
 }

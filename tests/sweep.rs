@@ -28,7 +28,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -154,6 +154,84 @@ fn parts_of_different_sweeps_are_not_merged() {
 }
 
 #[test]
+fn a_part_without_blocks_is_as_good_as_the_others() {
+    for part in ["1", "2", "3", "4"] {
+        let slice = format!("slice:{part}/4");
+        let told = call("empty", &["sweep", HAPPY, "-n", "600", "--partition", &slice]);
+        assert_eq!(told.code, Some(0), "{part}: {}", told.stdout);
+    }
+}
+
+#[test]
+fn a_part_that_was_damaged_is_refused_with_its_line() {
+    let sweep = ["sweep", SWARM, "-n", "300", "-f", "jsonl", "--set", "ablate=[\"HoldLocks\"]"];
+    let text = call("damaged", &sweep).stdout;
+    let merged = |name: &str, text: &str| {
+        let path = folder("damaged").join(name);
+        fs::write(&path, text).unwrap();
+        call("damaged", &["merge", path.to_str().unwrap()])
+    };
+    assert_eq!(merged("whole", &text).code, Some(1));
+    let of = |line: &str| text.lines().position(|one| one.contains(line)).unwrap();
+    let (header, block) = (0, of("\"type\":\"block\""));
+    let (failure, end) = (of("\"type\":\"failure\""), of("\"type\":\"end\""));
+    // Every number of these lines in turn, one too few, one too many and far too many.
+    let mut altered = 0;
+    for line in [header, block, failure, end] {
+        let whole = text.lines().nth(line).unwrap();
+        let values: Value = serde_json::from_str(whole).unwrap();
+        for (path, number) in numbers(&values, String::new()) {
+            let is_shared = path == "/epoch" || path == "/seeds/Range/first";
+            if is_shared || path.ends_with("_min") || path.ends_with("/hash") {
+                continue; // What only other parts could contradict, and the hash of one seed.
+            }
+            for other in [number.wrapping_sub(1), number.wrapping_add(1), u64::MAX, 6] {
+                if other == number {
+                    continue;
+                }
+                let mut damaged = values.clone();
+                let place = damaged.pointer_mut(&path).unwrap();
+                *place = if place.is_string() { other.to_string().into() } else { other.into() };
+                let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                lines[line] = damaged.to_string();
+                let told = merged("damaged.jsonl", &(lines.join("\n") + "\n"));
+                if line == failure && path.ends_with("smallest") && told.code == Some(1) {
+                    continue; // Another seed of the same block.
+                }
+                assert_eq!(told.code, Some(2), "{path} {number} -> {other}: {}", told.stderr);
+                assert!(told.stderr.contains("damaged.jsonl"), "{}", told.stderr);
+                altered += 1;
+            }
+        }
+    }
+    assert!(altered > 100, "{altered}");
+    let lines: Vec<&str> = text.lines().collect();
+    let one = lines[block].replace("\"seeds\":256", "\"seeds\":25");
+    let told = merged("one.jsonl", &text.replace(lines[block], &one));
+    let place = format!("one.jsonl:{}: block 0 has 256 seeds by the header", block + 1);
+    assert!(told.stderr.contains(&place), "{}", told.stderr);
+}
+
+/// The numbers in a line, with where they stand.
+fn numbers(value: &Value, path: String) -> Vec<(String, u64)> {
+    match value {
+        Value::Number(number) => number.as_u64().map(|number| (path, number)).into_iter().collect(),
+        Value::String(text) => text.parse().ok().map(|number| (path, number)).into_iter().collect(),
+        Value::Object(object) => {
+            let inner = object.iter().flat_map(|(key, value)| {
+                numbers(value, format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")))
+            });
+            inner.collect()
+        }
+        Value::Array(list) => {
+            let inner = list.iter().enumerate();
+            inner.flat_map(|(place, value)| numbers(value, format!("{path}/{place}"))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
 fn a_list_of_seeds_sums_to_the_hashes_of_its_seeds() {
     let told = call("list", &["sweep", HAPPY, "--seeds", "5,9..11", "-f", "json"]);
     let object: Value = serde_json::from_str(&told.stdout).unwrap();
@@ -233,6 +311,51 @@ fn failing_seeds_are_remembered_and_run_again() {
     let again = sweep(&[&["--failed"][..], &BROKEN].concat());
     assert_eq!(counts(&again), (failing, failing));
     assert_eq!(sweep(&["--failed"]).code, Some(4), "the scenario as it stands never failed");
+}
+
+/// The scenarios that were kept below a folder, sorted.
+fn kept(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(kept(&path));
+        } else if path.ends_with("scenario.ron") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_find_of_a_grid_is_kept_and_runs_again() {
+    let home = fresh("artifacts").join("finds");
+    let vary = ["--vary", "protocol.presume=Abort,Nothing", "--artifacts", home.to_str().unwrap()];
+    let ablate = ["--set", "ablate=[\"AwaitEveryVote\"]"];
+    let told = call("artifacts", &[&["sweep", SWARM, "-n", "40"][..], &ablate, &vary].concat());
+    assert_eq!(told.code, Some(1), "{}", told.stderr);
+    let said: Vec<&str> =
+        told.stdout.lines().filter_map(|line| line.strip_prefix("kept      ")).collect();
+    assert!(
+        said.len() >= 4 && said.iter().any(|kept| kept.contains("presume=Nothing")),
+        "{said:?}"
+    );
+    assert_eq!(kept(&home).len(), said.len(), "each in a folder of its own: {said:?}");
+    for path in kept(&home) {
+        let run = call("artifacts", &["run", path.to_str().unwrap()]);
+        assert_eq!(run.code, Some(0), "it expects what it shows: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
+fn shrinking_stops_at_the_time_limit_too() {
+    let broken = ["--set", "ablate=[\"AwaitEveryVote\"]", "--shrink", "--time-limit"];
+    let told =
+        call("stopped", &[&["sweep", SWARM, "-n", "100000000"][..], &broken, &["1s"]].concat());
+    assert_eq!(told.code, Some(1), "{}", told.stderr);
+    assert!(told.stdout.contains("failures are not shrunk"), "{}", told.stdout);
+    assert!(!told.stdout.contains("\nshrunk "), "the time was up before: {}", told.stdout);
 }
 
 #[test]

@@ -5,10 +5,12 @@
 //!  few pending: one descending vector, popping is free       more: a heap with four children
 //! ```
 //!
-//! At one instant the order is defined: fault, disk, delivery, timer, client, then the order of
-//! insertion. A cancelled entry is not searched for: the caller compares the low half of the popped
-//! key with what its slot remembers, and calls [`Queue::retain`] when the dead outnumber the
-//! living. A binary heap of whole events was rejected: it moves payloads, and costs half as much
+//! At one instant the order is defined: fault, disk, delivery, timer, the end of an operation, the
+//! begin of one, then the order of insertion. Ends come first so that a client that asks again at
+//! once does so after it has heard, whether its next question is planned then or was long ago.
+//!
+//! A cancelled entry is not searched for: the caller compares the low half of the popped key with
+//! what its slot remembers, and calls [`Queue::retain`] when the dead outnumber the living. A binary heap of whole events was rejected: it moves payloads, and costs half as much
 //! again where few events wait.
 //!
 //! Limits: 16 million pending events, 2^37 insertions in a run; both are asserted.
@@ -30,8 +32,10 @@ pub enum Class {
     Delivery,
     /// A timer fires.
     Timer,
-    /// A client invokes, gives up or is answered.
-    Client,
+    /// An operation ends: its client is answered or gives up.
+    End,
+    /// A client invokes.
+    Invoke,
 }
 
 /// The low half of a key: unique among all entries of a run, and the slot of the payload.
@@ -188,7 +192,8 @@ mod tests {
     fn equal_times_come_out_by_class_and_then_by_insertion() {
         let mut queue = Queue::default();
         let order = [
-            Class::Client,
+            Class::Invoke,
+            Class::End,
             Class::Timer,
             Class::Delivery,
             Class::Delivery,
@@ -200,7 +205,7 @@ mod tests {
         }
         let popped: Vec<u32> =
             std::iter::from_fn(|| queue.pop()).map(|(_, tag)| tag.slot()).collect();
-        assert_eq!(popped, [5, 4, 2, 3, 1, 0]);
+        assert_eq!(popped, [6, 5, 3, 4, 2, 1, 0]);
     }
 
     proptest! {

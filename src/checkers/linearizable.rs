@@ -10,16 +10,31 @@
 //! that could have helped. It is checked again by trying every order of what is cited, after a look
 //! at all signals for anybody else who wrote what was seen.
 //!
+//! Where every order is explored, the judge walks along as the set of all that a register may be
+//! (`linearizable/configurations.rs`); a test holds that it breaks just where the judge would.
+//!
 //! Limits: answers hold one value, so only registers are judged. Unknown beyond `states_max`.
 
 use super::{
     CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, ensure},
-    history::{self, Model, Rules, engine::Gathered, recheck},
+    history::{
+        self, Model, Rules,
+        calls::{Action, Call},
+        engine::{Gathered, Step},
+        recheck,
+    },
 };
-use crate::engine::{operations::Operation, signal::Signal};
+use crate::{
+    base::digest::Fold,
+    engine::{operations::Operation, signal::Signal},
+};
+use configurations::Configurations;
 use recheck::Told;
 use std::collections::BTreeSet;
+
+// All that a register may be by now, where every order is explored.
+mod configurations;
 
 /// The line of the registry.
 pub(super) const ENTRY: CheckEntry = CheckEntry {
@@ -80,7 +95,10 @@ impl Checker for Linearizable {
             Registers::CasRegister => Model::CasRegister,
         };
         let (history, initial) = self.gathered.history(initial);
-        if let Some(call) = history.calls.iter().find(|call| !model.knows(call.action)) {
+        let compares = |call: &&Call| matches!(call.action, Action::Cas { .. });
+        if model == Model::Register
+            && let Some(call) = history.calls.iter().find(compares)
+        {
             let why = format!(
                 "{} asked for `{}`, which no register knows: set `model: CasRegister`",
                 history.whose.name(call.process),
@@ -102,6 +120,27 @@ impl Checker for Linearizable {
         let mut orders = Orders { cited: &cited, initial, met: BTreeSet::new() };
         ensure(!orders.is_legal(0, initial), "the cited operations can be put in order")
     }
+
+    fn explorable(&self) -> &'static [&'static str] {
+        &[history::LINEARIZABLE]
+    }
+
+    fn fork(&self) -> Option<Box<dyn Checker>> {
+        Some(Box::new(Self { settings: self.settings, gathered: self.gathered.clone() }))
+    }
+
+    fn fold(&self, fold: &mut Fold) {
+        match self.configurations() {
+            Some(configurations) => configurations.fold(fold),
+            None => fold.word(u64::MAX),
+        }
+    }
+
+    /// An answer that nothing explains is explained by nothing that comes later.
+    fn broken(&mut self) -> Vec<&'static str> {
+        let is_illegal = self.configurations().is_some_and(|all| all.is_illegal());
+        is_illegal.then_some(history::LINEARIZABLE).into_iter().collect()
+    }
 }
 
 fn unknown(why: String) -> Judgement {
@@ -112,6 +151,19 @@ fn unknown(why: String) -> Judgement {
 impl Linearizable {
     fn new(settings: Settings) -> Self {
         Self { settings, gathered: Gathered::default() }
+    }
+
+    /// All that the registers may be by now; `None` where somebody asked for what none of them
+    /// knows, of which nothing is said.
+    fn configurations(&self) -> Option<Configurations> {
+        let knows = |step: &Step| match step {
+            Step::Invoked(_, Operation::Cas { .. }) => {
+                self.settings.model == Registers::CasRegister
+            }
+            Step::Invoked(..) | Step::Ended(..) => true,
+        };
+        let all_known = self.gathered.steps().all(|step| knows(&step));
+        all_known.then(|| Configurations::after(self.gathered.steps(), self.settings.initial))
     }
 }
 
@@ -274,8 +326,55 @@ mod tests {
         })
     }
 
+    /// Told after every signal, whether by now something is broken that stays broken.
+    fn walked(signals: &[Signal]) -> Vec<bool> {
+        let mut walking = Linearizable::new(Settings::default()).fork().expect("it is explorable");
+        let step = |signal: &Signal| {
+            walking = walking.fork().expect("a copy can be copied");
+            walking.on_signal(signal);
+            !walking.broken().is_empty()
+        };
+        signals.iter().map(step).collect()
+    }
+
+    fn key(signals: &[Signal]) -> u128 {
+        let mut checker = Linearizable::new(Settings::default());
+        for signal in signals {
+            checker.on_signal(signal);
+        }
+        let mut fold = Fold::NEW;
+        checker.fold(&mut fold);
+        fold.end()
+    }
+
+    #[test]
+    fn pasts_that_leave_the_same_registers_are_one_and_others_are_not() {
+        let asks = |op, client| asked(op, client, Operation::Read { key: 7 });
+        let key = |story: &[What]| key(&tell(story));
+        let one = [write(1, 0, 5), write(2, 0, 6)].concat();
+        let other = [write(1, 1, 4), read(2, 2, 4), write(3, 0, 6)].concat();
+        assert_eq!(key(&one), key(&other));
+        assert_ne!(key(&one), key(&write(1, 0, 5)));
+        // A read that is open may still answer what was there when it began.
+        let before = [&one[..2], &[asks(9, 3)], &one[2..]].concat();
+        let after = [&one[..], &[asks(9, 3)]].concat();
+        assert_ne!(key(&before), key(&after));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn walking_along_breaks_just_where_the_judge_finds_a_violation(
+            story in any_client_history(),
+        ) {
+            let signals = tell(&story);
+            for (count, is_broken) in (1..).zip(walked(&signals)) {
+                let judged = Case::of("Linearizable").judgements(&signals[..count]);
+                let is_violated = judged[0].verdict.word() == "violated";
+                prop_assert_eq!(is_broken, is_violated, "after {} signals", count);
+            }
+        }
 
         #[test]
         fn every_witness_about_clients_passes_its_recheck(

@@ -99,6 +99,33 @@ pub(super) mod registers {
     }
 }
 
+/// Facts about a log of bytes; all is about register 5.
+pub(super) mod log {
+    use super::*;
+
+    pub(in crate::checkers) fn write(op: u32, value: i64) -> What {
+        What::Invoked(OpId(op), ClientId(0), Operation::Write { key: 5, value })
+    }
+    pub(in crate::checkers) fn logged(node: u16, lsn: u64, value: i64) -> What {
+        fact(node, Fact::Logged { lsn, key: 5, value })
+    }
+    pub(in crate::checkers) fn holds(node: u16, value: i64) -> What {
+        fact(node, Fact::Holds { key: 5, value, beside: 0 })
+    }
+    pub(in crate::checkers) fn synced(node: u16, upto: u64) -> What {
+        fact(node, Fact::Synced(upto))
+    }
+    pub(in crate::checkers) fn applied(node: u16, lsn: u64) -> What {
+        fact(node, Fact::Applied(lsn))
+    }
+    pub(in crate::checkers) fn recovered(node: u16, upto: u64) -> What {
+        fact(node, Fact::Recovered(upto))
+    }
+    pub(in crate::checkers) fn refuses(node: u16, lsn: u64) -> What {
+        fact(node, Fact::Refuses(lsn))
+    }
+}
+
 /// The same fact, replayed.
 pub(super) fn again(what: What) -> What {
     match what {
@@ -288,6 +315,30 @@ fn any_signal() -> impl Strategy<Value = What> {
         2 => (0..3_u32).prop_map(told_ok),
         1 => Just(DISTURBED),
         1 => Just(HEALED),
+        12 => any_signal_of_a_log(),
+    ]
+}
+
+/// Facts of a log of two registers with three values, and of those who read and write them.
+fn any_signal_of_a_log() -> impl Strategy<Value = What> {
+    let place = || (0..3_u16, 0..4_u64);
+    let name = || (0..2_u32, 0..3_i64);
+    prop_oneof![
+        6 => (place(), name()).prop_map(|((node, lsn), (key, value))| {
+            fact(node, Fact::Logged { lsn, key, value })
+        }),
+        2 => place().prop_map(|(node, lsn)| log::synced(node, lsn)),
+        3 => place().prop_map(|(node, lsn)| log::applied(node, lsn)),
+        4 => place().prop_map(|(node, lsn)| log::recovered(node, lsn)),
+        1 => place().prop_map(|(node, lsn)| log::refuses(node, lsn)),
+        3 => (0..3_u16, name()).prop_map(|(node, (key, value))| {
+            fact(node, Fact::Holds { key, value, beside: 0 })
+        }),
+        3 => (0..2_u32, name()).prop_map(|(op, (key, value))| {
+            registers::asked(op, 0, Operation::Write { key, value })
+        }),
+        1 => (0..2_u32).prop_map(|key| registers::asked(2, 1, Operation::Read { key })),
+        2 => (0..3_i64).prop_map(|value| registers::told(2, Some(value))),
     ]
 }
 
@@ -297,6 +348,7 @@ fn any_history() -> impl Strategy<Value = Vec<Signal>> {
     prop::collection::vec((any_signal(), any::<u64>()), 0..40).prop_map(|script| {
         let mut story = Vec::new();
         let mut logs: [Vec<What>; 3] = Default::default();
+        let mut asked = Vec::new();
         for (at, (what, luck)) in (0..).map(|step| step * 100).zip(script) {
             match what {
                 What::Crashed(node) => {
@@ -309,7 +361,14 @@ fn any_history() -> impl Strategy<Value = Vec<Signal>> {
                     logs[usize::from(node.0)].push(what);
                     story.push((at, what));
                 }
-                other => story.push((at, other)),
+                What::Invoked(op, ..) if asked.contains(&op) => {} // Each has a number of its own.
+                other => {
+                    asked.extend(match other {
+                        What::Invoked(op, ..) => Some(op),
+                        _ => None,
+                    });
+                    story.push((at, other));
+                }
             }
         }
         tell_at(&story)
@@ -352,7 +411,8 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
         What::Crashed(at) => What::Crashed(node(at)),
         What::Booted(at) => What::Booted(node(at)),
         What::Ended(op, ending) => What::Ended(OpId(17 - op.0), ending),
-        other @ (What::Invoked(..) | What::Disturbed | What::Healed) => other,
+        What::Invoked(op, client, asked) => What::Invoked(OpId(17 - op.0), client, asked),
+        other @ (What::Disturbed | What::Healed) => other,
     };
     signals.iter().map(|signal| Signal { what: what(signal.what), ..*signal }).collect()
 }

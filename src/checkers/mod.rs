@@ -39,9 +39,15 @@ mod linearizable;
 mod sessions;
 mod staleness;
 
-// Shared parts: the fold of what nodes know, and how a witness is cited and found again.
+// What a log of bytes promises.
+mod recovery;
+mod shipping;
+mod takeover;
+
+// Shared parts: the folds of what nodes know, and how a witness is cited and found again.
 mod evidence;
 mod knowledge;
+mod lineage;
 
 #[cfg(test)]
 mod litmus;
@@ -212,6 +218,9 @@ pub fn all() -> Vec<CheckEntry> {
         sessions::ENTRY,
         staleness::ENTRY,
         convergence::ENTRY,
+        recovery::ENTRY,
+        shipping::ENTRY,
+        takeover::ENTRY,
     ]
 }
 

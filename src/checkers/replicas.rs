@@ -23,7 +23,7 @@
 use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
     evidence::{self, Found, ensure, find, witness},
-    knowledge::{ByNode, Weather, count, judge, judge_at_rest},
+    knowledge::{ByNode, Weather, count, judge, judge_at_rest, order},
 };
 use crate::{
     base::{
@@ -196,11 +196,12 @@ impl Replicas {
     }
 
     fn keep(&self) -> Judgement {
-        let done = self.writes.iter().filter_map(|(op, write)| Some((*op, write, write.done?)));
+        let done = self.writes.values().filter_map(|write| Some((write, write.done?)));
         let (mut exercised, mut broken) = (0, None);
-        for (op, write, done) in done {
-            let later = self.writes.iter().filter(|(other, _)| **other > op);
-            let overwritten = later.clone().any(|(_, other)| other.key == write.key);
+        for (write, done) in done {
+            let later = |other: &&Write| order(&other.invoked) > order(&write.invoked);
+            let overwritten =
+                self.writes.values().filter(later).any(|other| other.key == write.key);
             let booted = self.last_boot.is_some_and(|boot| boot.at >= done.at);
             exercised += u64::from(overwritten || booted);
             if broken.is_none() {

@@ -82,13 +82,32 @@ impl Checker for Staleness {
     }
 
     fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
-        let Settings { k, t, initial } = self.settings;
+        let initial = self.settings.initial;
         let cited = recheck::cited(witness, signals)?;
-        let reads = cited.iter().filter(|told| told.found(initial).is_some());
-        let Some(read) = reads.max_by_key(|told| told.invoked) else {
-            return Err("no read is cited".to_owned());
-        };
-        let newer = newer_than_seen(read, &recheck::all(signals), initial);
+        let all = recheck::all(signals);
+        // An exchange reads as well as it writes, and what was seen may be written later: any of
+        // those cited may be the read.
+        let mut found = Err("no read is cited".to_owned());
+        for read in cited.iter().filter(|told| told.found(initial).is_some()) {
+            found = self.is_stale(property, read, (&cited, &all));
+            if found.is_ok() {
+                break;
+            }
+        }
+        found
+    }
+}
+
+impl Staleness {
+    /// Whether this read was too far behind, as far as what is cited goes.
+    fn is_stale(
+        &self,
+        property: &str,
+        read: &Told,
+        (cited, all): (&[Told], &[Told]),
+    ) -> Result<(), String> {
+        let Settings { k, t, initial } = self.settings;
+        let newer = newer_than_seen(read, all, initial);
         ensure(
             cited
                 .iter()
@@ -128,9 +147,10 @@ fn newer_than_seen(read: &Told, all: &[Told], initial: i64) -> Vec<Told> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::litmus::registers::{read, write};
+    use super::super::litmus::registers::{asked, read, told, write};
     use super::super::litmus::*;
     use super::*;
+    use crate::engine::operations::Operation;
 
     /// Written at 1, 3 and 5 ms, read from 6 ms on.
     fn story(seen: i64) -> Vec<crate::engine::signal::Signal> {
@@ -154,6 +174,18 @@ mod tests {
                 case.gives(STALENESS[1], &story(seen), words[1]);
             }
         }
+    }
+
+    #[test]
+    fn the_read_of_a_witness_is_found_though_what_it_saw_was_exchanged_in_later() {
+        let cas = |op, client, (expected, value)| {
+            let operation = Operation::Cas { key: 7, expected, value };
+            [asked(op, client, operation), told(op, None)]
+        };
+        let foreseen = [read(1, 1, 2), cas(2, 0, (0, 1)), cas(3, 1, (2, 3)), cas(4, 0, (3, 2))];
+        let case = Case { settings: "(k: 1)", ..Case::of("Staleness") };
+        let judgement = case.gives(STALENESS[0], &tell(&foreseen.concat()), "violated");
+        assert!(sentence(judgement).contains("was answered `cas 2 -> 3`"));
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn side(environment: &Environment<'_>, arguments: &RunArguments) -> Result<Side,
         ));
         return Err(Code::Diverged);
     }
-    let told = parting::told(&run);
+    let told = parting::told_fate_first(&run);
     Ok(Side { named, run, told })
 }
 

@@ -1,7 +1,7 @@
 //! `explain`: what a word means, wherever in splitbrain it is printed.
 //!
 //! ```text
-//!   protocol · step · check · property · workload · fault · SB0101 · exit-codes
+//!   protocol · step · check · property · workload · fault · word · SB0101 · exit-codes
 //! ```
 //!
 //! The texts come from the registry and from the doc comments of steps, so a page exists for every
@@ -17,7 +17,7 @@ use crate::{
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A protocol, step, check, property, workload, fault, or a code such as SB0101.
+    /// A protocol, step, check, property, workload, fault, word, or a code such as SB0101.
     topic: String,
 }
 
@@ -28,7 +28,8 @@ pub(super) fn explain(environment: &Environment<'_>, arguments: &Arguments) -> e
         .or_else(|| step(environment, topic))
         .or_else(|| check(environment, topic))
         .or_else(|| workload(environment, topic))
-        .or_else(|| fault(topic));
+        .or_else(|| fault(topic))
+        .or_else(|| word(topic));
     match page {
         Some(page) => {
             environment.print(&page);
@@ -53,7 +54,7 @@ fn unknown(environment: &Environment<'_>, topic: &str) -> exit::Code {
 }
 
 /// Every word that has a page, by kind.
-fn topics<'a>(environment: &Environment<'a>) -> [(&'static str, Vec<&'a str>); 7] {
+fn topics<'a>(environment: &Environment<'a>) -> [(&'static str, Vec<&'a str>); 8] {
     let registry = environment.registry;
     let properties = registry.checks().iter().flat_map(|check| check.properties);
     let steps = registry.protocols().flat_map(Runnable::steps);
@@ -65,6 +66,7 @@ fn topics<'a>(environment: &Environment<'a>) -> [(&'static str, Vec<&'a str>); 7
         ("properties", properties.map(|property| property.name).collect()),
         ("workloads", registry.workloads().iter().map(|workload| workload.name).collect()),
         ("faults", FAULTS.iter().map(|fault| fault.0).collect()),
+        ("words", WORDS.iter().map(|word| word.0).collect()),
         ("codes", std::iter::once("exit-codes").chain(codes).collect()),
     ]
 }
@@ -166,11 +168,51 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     ("Pause", "A node handles nothing for a while. Its clock goes on; messages and timers wait."),
     ("Slow", "Each handler of a node takes `service`: the node answers, but late."),
-    ("StallDisk", "Forces of a node complete only when the stall is over."),
+    (
+        "StallDisk",
+        "Forces, syncs and reads of a node complete only when the stall is over, in their order.",
+    ),
     (
         "FailForce",
-        "The next force of a node fails, and the node stops, like a database that \
-      cannot trust its log any more.",
+        "The next force of a node fails, and the node stops, like a database that cannot trust its \
+         log any more. If it is the sync of a raw file that fails, what it was to write counts as \
+         clean from then on, as on Linux, and the protocol says what becomes of the node: it stops, \
+         asks again (which succeeds and has written nothing), or goes on as if nothing had happened.",
+    ),
+    (
+        "BadDisk",
+        "A node's disk is bad in one of five ways. `how: Lies`, for a while: it says that data is \
+         safe and has it only in a cache of its own. `how: Full`, for a while: no file becomes \
+         longer. `how: Slow(10)`, for a while: everything takes ten times as long. \
+         `how: Rots(file: Some(\"log\"), sector: Some(3))`, once: a bit flips for good. \
+         `how: Misdirects`, once: a sector of the next sync lands in the wrong place. The first \
+         three take `for`; lies and slowness concern typed logs too, the rest only raw files.",
+    ),
+    (
+        "Lies",
+        "BadDisk(how: Lies): a sync or force says that data is safe while the disk has it in a cache \
+         of its own. A crash then keeps any subset of those sectors, or a prefix of those records. \
+         The next honest sync of anything on this disk writes all of it. Changes of names are told \
+         truthfully. The effect is counted when a crash loses what a lie had called safe.",
+    ),
+    (
+        "Full",
+        "BadDisk(how: Full): files cannot become longer. A write that needs room is dropped as a \
+         whole and the next sync of any file fails; a protocol can ask before it writes. \
+         Overwriting what is there goes on to work.",
+    ),
+    (
+        "Rots",
+        "BadDisk(how: Rots()): one bit of a stable sector flips for good. The node sees it after its \
+         next crash, for until then it reads its cache. `file` names the files by their word, \
+         `sector` counts their stable sectors from 0; what is left out is drawn. The effect is \
+         counted when the damaged sector is read.",
+    ),
+    (
+        "Misdirects",
+        "BadDisk(how: Misdirects): the first sector of the next sync lands half the file further. \
+         Its own place keeps what it had, and what stood at the other place is gone; both show \
+         after the next crash.",
     ),
     (
         "Cut",
@@ -187,6 +229,41 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     ("Delay", "The message at hand takes longer."),
     ("Duplicate", "The message at hand arrives more than once, each time with its own latency."),
+];
+
+fn word(topic: &str) -> Option<String> {
+    let (name, text) = WORDS.iter().find(|word| same(word.0, topic))?;
+    Some(format!("{name}\n\n{}\n", wrap(text, "")))
+}
+
+/// What reports and scenarios say of disks.
+const WORDS: &[(&str, &str)] = &[
+    (
+        "raw-files",
+        "Files of bytes, for protocols that bring their own format. A write is seen at once and \
+         survives a crash only once a sync has covered it. Sectors of 512 bytes are written whole or \
+         not at all; a write of several may tear. So with k unsynced sectors a crash leaves one of \
+         2^k images. A file whose name is not synced is gone, however well its content is.",
+    ),
+    (
+        "sync",
+        "Waiting until the disk has what was written: sync of a file for its content, sync of the \
+         names for what was created, renamed and removed. What a handler lists behind a sync happens \
+         after it. One sync of a file is under way at a time; those who wait share the next one \
+         (group commit). It costs a draw of the law of forces, a seek for each run of sectors away \
+         from the head, and the transfer of each sector.",
+    ),
+    (
+        "sectors",
+        "`sectors:` of a crash lists which unsynced sectors survive, counted from 0 in the order of \
+         files and of when they were handed to the disk. Left out, they are drawn: none, all, a \
+         prefix, or any subset, each equally often.",
+    ),
+    (
+        "names",
+        "`names:` of a crash says how many unsynced changes of file names survive. They survive as a \
+         prefix, for file systems keep their order in a journal of their own.",
+    ),
 ];
 
 /// Breaks a text into lines of at most 92 characters behind an indentation.

@@ -32,6 +32,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use screen::Shown;
 use std::{ops::ControlFlow, path::PathBuf};
 
+/// So many distinct states are explored where nobody says otherwise.
+const STATES_MAX: u32 = 20_000_000;
+
 /// Arguments of `explore`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -52,7 +55,13 @@ pub(super) struct Arguments {
     loss: u16,
 
     /// How many messages may be copied on one path; free where the network is a set.
-    #[arg(long, default_value_t = 0, value_name = "K", help_heading = "Budgets")]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "K",
+        help_heading = "Budgets",
+        conflicts_with = "model"
+    )]
     duplicate: u16,
 
     /// How often nodes may crash on one path, between two handlers or two effects.
@@ -60,15 +69,16 @@ pub(super) struct Arguments {
     crashes: u16,
 
     /// How many timers may fire on one path; a multiset needs a bound.
-    #[arg(long, value_name = "K", help_heading = "Budgets")]
+    #[arg(long, value_name = "K", help_heading = "Budgets", conflicts_with = "model")]
     firings: Option<u32>,
 
     /// How many operations clients ask for: the first of the workload.
-    #[arg(long, default_value_t = 1, value_name = "K", help_heading = "Budgets")]
-    operations: usize,
+    #[arg(long, default_value_t = 1, value_name = "K", help_heading = "Budgets",
+          conflicts_with = "model", value_parser = clap::value_parser!(u16).range(1..))]
+    operations: u16,
 
     /// Which timers may fire: any, or none before another that was set first and is no longer.
-    #[arg(long, default_value = "async")]
+    #[arg(long, default_value = "async", conflicts_with = "model")]
     timers: TimersWord,
 
     /// Whether a message once sent may arrive again and again, or once for each copy.
@@ -76,11 +86,11 @@ pub(super) struct Arguments {
     network: Option<NetworkWord>,
 
     /// The seed of the workload.
-    #[arg(long, short, default_value_t = 1)]
+    #[arg(long, short, default_value_t = 1, conflicts_with = "model")]
     seed: u64,
 
     /// Stop at so many distinct states.
-    #[arg(long, default_value_t = 20_000_000, value_name = "N", help_heading = "Bounds")]
+    #[arg(long, default_value_t = STATES_MAX, value_name = "N", help_heading = "Bounds")]
     max_states: u32,
 
     /// Stop at this depth; an initial state has depth 1.
@@ -92,7 +102,7 @@ pub(super) struct Arguments {
     symmetry: bool,
 
     /// Explore without the scenario's checks: by how much they multiply the states.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "model")]
     no_checks: bool,
 
     /// Write the shortest counterexample as a scenario that does the same in time.
@@ -100,7 +110,8 @@ pub(super) struct Arguments {
     output: Option<PathBuf>,
 
     /// Replace a part of each file before it is read: `protocol.participants=2`.
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value)]
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = path_and_value,
+          conflicts_with = "model")]
     sets: Vec<(String, String)>,
 }
 
@@ -145,7 +156,7 @@ impl Arguments {
                 TimersWord::Ordered => Timers::Ordered,
             },
             budgets: self.budgets(),
-            operations: self.operations,
+            operations: usize::from(self.operations),
             seed: Seed(self.seed),
             checks: if self.no_checks { Checks::Off } else { Checks::Explorable },
         }
@@ -167,8 +178,9 @@ impl Arguments {
             ("loss", u64::from(self.loss), 0),
             ("duplicate", u64::from(self.duplicate), 0),
             ("crashes", u64::from(self.crashes), 0),
-            ("operations", self.operations as u64, 1),
+            ("operations", u64::from(self.operations), 1),
             ("seed", self.seed, 1),
+            ("max-states", u64::from(self.max_states), u64::from(STATES_MAX)),
         ];
         for (name, count, _) in counts.iter().filter(|(_, count, usual)| count != usual) {
             _ = write!(command, " --{name} {count}");
@@ -184,6 +196,9 @@ impl Arguments {
         }
         if let Some(depth) = self.depth {
             _ = write!(command, " --depth {depth}");
+        }
+        if self.no_checks {
+            command += " --no-checks";
         }
         for (path, value) in &self.sets {
             let quoted = format!("{path}={value}").replace('\'', "'\\''");
@@ -353,7 +368,24 @@ fn search<T>(options: &Options, run: impl FnOnce(&Options, &mut models::Watch<'_
     explored
 }
 
+/// Why budgets are refused that a specification would not keep to.
+fn not_for_models(arguments: &Arguments) -> Option<&'static str> {
+    if arguments.loss > 0 && arguments.network != Some(NetworkWord::Multiset) {
+        return Some(
+            "--loss of a model needs --network multiset: in a set messages may never arrive",
+        );
+    }
+    if arguments.loss > 1 {
+        return Some("--loss of a model is 0 or 1: no message is lost, or any may be");
+    }
+    (arguments.crashes > 1)
+        .then_some("--crashes of a model is 0 or 1: its coordinator crashes once, and stays down")
+}
+
 fn explore_models(environment: &Environment<'_>, arguments: &Arguments) -> Code {
+    if let Some(reason) = not_for_models(arguments) {
+        return environment.usage(reason);
+    }
     let known = models::all();
     let choice = Choice {
         size: arguments.size,

@@ -32,8 +32,29 @@ use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 use std::{fmt::Write, path::PathBuf};
 
+/// What a history looks like, for `judge --help`.
+const FORMAT: &str = r#"A history has one JSON object per line and event:
+
+  {"index":0,"time":0,"process":0,"type":"invoke","f":"write","key":"x","value":1}
+  {"index":1,"time":150,"process":1,"type":"invoke","f":"read","key":"x","value":null}
+  {"index":2,"time":400,"process":0,"type":"ok","f":"write","key":"x","value":1}
+  {"index":3,"time":900,"process":1,"type":"ok","f":"read","key":"x","value":1}
+
+  index    a number of its own for every line, ascending
+  time     nanoseconds, never going back; on every line or on none
+  process  who: a number, one call at a time; lines of "nemesis" are skipped
+  type     invoke · ok: it took effect · fail: it did not and never will · info: nobody knows
+  f        register: read, write · cas-register: also cas [expected, new]
+           kv-append: read, write, append · set: add, remove, contains [element, found], read
+           queue: enqueue, dequeue · stack: push, pop · mutex: acquire, release
+  key      which object; left out when there is one only
+  value    what is written or was seen; null where nothing is known yet, or nothing was there
+
+`splitbrain run FILE --export history` writes such a history."#;
+
 /// Arguments of `judge`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = FORMAT)]
 pub(super) struct Arguments {
     /// The history: one JSON object per line and event.
     #[arg(value_name = "HISTORY")]

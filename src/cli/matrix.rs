@@ -5,9 +5,10 @@
 //!                                     └ --cell ID -o FILE: the scenario of one of them
 //! ```
 //!
-//! A property that the scenario expects to fall may fall in any cell, and so may one that a time
-//! limit decides, since faults here outlast all patience; any other violation is a finding. Files
-//! are written only when somebody names them.
+//! A property that the scenario expects to fall may fall in any cell and has to fall in one; one
+//! that a time limit decides may fall, since faults here outlast all patience; any other violation
+//! is a finding. A matrix in which nothing was put to the test decides nothing. Files are written
+//! only when somebody names them.
 
 use super::{Environment, Format, caught::caught, exit::Code, files::Loaded, run::path_and_value};
 use crate::{
@@ -168,10 +169,32 @@ impl Teller<'_> {
     }
 
     fn code(&self) -> Code {
-        match self.matrix.all().map(|cell| self.grade(cell)).max() {
-            Some(Grade::Broken) => Code::NotAsExpected,
-            Some(Grade::Unknown) => Code::Inconclusive,
-            _ => Code::AsExpected,
+        self.outcome().0
+    }
+
+    /// What the matrix exits with, and why.
+    fn outcome(&self) -> (Code, String) {
+        let falls = |property: &&str| self.matrix.all().any(|cell| fell(cell, property));
+        let missing = self.expect().violations().into_iter().find(|property| !falls(property));
+        let gravest = self.matrix.all().map(|cell| self.grade(cell)).max();
+        match (gravest.unwrap_or(Grade::Untested), missing) {
+            (Grade::Broken, _) => {
+                (Code::NotAsExpected, "but a single fault breaks more than that".to_owned())
+            }
+            (Grade::Unknown, _) => {
+                (Code::Inconclusive, "but a checker could not decide".to_owned())
+            }
+            (_, Some(property)) => {
+                (Code::NotAsExpected, format!("but no single fault breaks {property}"))
+            }
+            (Grade::Untested, None) => {
+                (Code::Inconclusive, "but nothing was put to the test".to_owned())
+            }
+            (Grade::Well | Grade::Allowed, None) => {
+                let timed = TIMED.join(" and ");
+                let why = format!("no single fault breaks more ({timed} are told, not judged)");
+                (Code::AsExpected, why)
+            }
         }
     }
 
@@ -306,17 +329,9 @@ impl Teller<'_> {
     }
 
     fn conclusion(&self) -> String {
-        let expected = self.expect().describe();
-        match self.code() {
-            Code::NotAsExpected => {
-                format!("expected  {expected}, but a single fault breaks more than that")
-            }
-            Code::Inconclusive => format!("expected  {expected}; a checker could not decide"),
-            _ => format!(
-                "expected  {expected}: no single fault breaks more ({} are told, not judged)",
-                TIMED.join(" and ")
-            ),
-        }
+        let (expected, (code, why)) = (self.expect().describe(), self.outcome());
+        let mark = if code == Code::AsExpected { ':' } else { ',' };
+        format!("expected  {expected}{mark} {why}")
     }
 
     /// The command that gives the scenario of a cell.
@@ -426,6 +441,14 @@ fn shade(grade: Grade) -> Shade {
         Grade::Allowed => Shade::Allowed,
         Grade::Unknown => Shade::Unknown,
         Grade::Broken => Shade::Broken,
+    }
+}
+
+/// Whether a property fell in a cell.
+fn fell(cell: &Cell, property: &str) -> bool {
+    match &cell.verdict {
+        Verdict::Violated(properties) => properties.iter().any(|fallen| fallen == property),
+        Verdict::Holds | Verdict::Unknown(_) | Verdict::NotExercised => false,
     }
 }
 

@@ -8,6 +8,10 @@
 //! A protocol from another crate gets all of this by calling [`main_with`] with a registry of its
 //! own. Results go to stdout and nothing else does, so that `--format json > file` is clean.
 //! Wall-clock times are never printed: equal runs print equal bytes.
+//!
+//! The exit code is the answer, whoever reads the rest: when a reader closes the pipe, nothing more
+//! is printed, and the work goes on to its end. Ending there was rejected: `sweep … | head` was
+//! green whatever it found. A panic that nobody caught is a bug of ours and exits with 70.
 
 mod ablate;
 mod address;
@@ -37,7 +41,12 @@ pub mod exit;
 
 use crate::scenario::registry::Registry;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    io::ErrorKind,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// A deterministic simulator of distributed systems: every bug is an address, scenario@seed.
 #[derive(Debug, Parser)]
@@ -109,44 +118,63 @@ struct Environment<'a> {
     registry: &'a Registry,
     format: Format,
     colour: clap::ColorChoice,
+    /// Nobody reads results any more, or they cannot be written.
+    is_mute: AtomicBool,
+    /// Results could not be written, and somebody wants them.
+    is_torn: AtomicBool,
 }
 
 /// Runs the command line with a registry, and gives the code to exit with.
 pub fn main_with(registry: &Registry) -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    call(registry, std::env::args_os()).into()
+}
+
+/// The same with arguments of the caller, the name of the program first.
+pub fn call(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -> exit::Code {
+    let Arguments { command, format, color } = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = if error.use_stderr() { exit::Code::Usage } else { exit::Code::AsExpected };
             // A closed pipe while printing help is nobody's mistake.
             _ = error.print();
-            return code.into();
+            return code;
         }
     };
-    let environment = Environment { registry, format: arguments.format, colour: arguments.color };
+    let (is_mute, is_torn) = (AtomicBool::new(false), AtomicBool::new(false));
+    let environment = Environment { registry, format, colour: color, is_mute, is_torn };
     environment.choose_colour();
-    let code = match arguments.command {
-        Command::Run(arguments) => run::run(&environment, &arguments),
-        Command::Explore(arguments) => explore::explore(&environment, &arguments),
-        Command::Sweep(arguments) => sweep::sweep(&environment, &arguments),
-        Command::Study(arguments) => study::study(&environment, &arguments),
-        Command::Merge(arguments) => merge::merge(&environment, &arguments),
-        Command::Ablate(arguments) => ablate::ablate(&environment, &arguments),
-        Command::Matrix(arguments) => matrix::matrix(&environment, &arguments),
-        Command::Shrink(arguments) => shrink::shrink(&environment, &arguments),
-        Command::Why(arguments) => why::why(&environment, &arguments),
-        Command::Replay(arguments) => replay::replay(&environment, &arguments),
-        Command::Diff(arguments) => diff::diff(&environment, &arguments),
-        Command::Judge(arguments) => judge::judge(&environment, &arguments),
-        Command::Check(arguments) => check::check(&environment, &arguments),
-        Command::List(arguments) => list::list(&environment, &arguments),
-        Command::Explain(arguments) => explain::explain(&environment, &arguments),
-        Command::New(arguments) => new::new(&environment, &arguments),
-        Command::Completions(arguments) => completions::completions(&environment, &arguments),
+    let code = match caught::caught(|| obey(&environment, command)) {
+        Ok(code) => code,
+        Err(panic) => environment.our_bug(&panic),
     };
-    code.into()
+    if environment.is_torn.load(Ordering::Relaxed) {
+        return code.or_graver(exit::Code::Usage);
+    }
+    code
 }
 
-#[expect(clippy::unused_self, reason = "all output goes through the environment")]
+fn obey(environment: &Environment<'_>, command: Command) -> exit::Code {
+    match command {
+        Command::Run(arguments) => run::run(environment, &arguments),
+        Command::Explore(arguments) => explore::explore(environment, &arguments),
+        Command::Sweep(arguments) => sweep::sweep(environment, &arguments),
+        Command::Study(arguments) => study::study(environment, &arguments),
+        Command::Merge(arguments) => merge::merge(environment, &arguments),
+        Command::Ablate(arguments) => ablate::ablate(environment, &arguments),
+        Command::Matrix(arguments) => matrix::matrix(environment, &arguments),
+        Command::Shrink(arguments) => shrink::shrink(environment, &arguments),
+        Command::Why(arguments) => why::why(environment, &arguments),
+        Command::Replay(arguments) => replay::replay(environment, &arguments),
+        Command::Diff(arguments) => diff::diff(environment, &arguments),
+        Command::Judge(arguments) => judge::judge(environment, &arguments),
+        Command::Check(arguments) => check::check(environment, &arguments),
+        Command::List(arguments) => list::list(environment, &arguments),
+        Command::Explain(arguments) => explain::explain(environment, &arguments),
+        Command::New(arguments) => new::new(environment, &arguments),
+        Command::Completions(arguments) => completions::completions(environment, &arguments),
+    }
+}
+
 impl Environment<'_> {
     fn choose_colour(&self) {
         let choice = match self.colour {
@@ -157,15 +185,33 @@ impl Environment<'_> {
         choice.write_global();
     }
 
-    /// Writes a result to stdout. A reader who has seen enough and closed the pipe ends us quietly.
+    /// Writes a result to stdout, unless a reader who has seen enough has closed the pipe.
     fn print(&self, text: &str) {
         use std::io::Write;
-        if write!(anstream::stdout(), "{text}").is_err() {
-            std::process::exit(0);
+        if self.is_mute.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut stdout = anstream::stdout();
+        let Err(error) = write!(stdout, "{text}").and_then(|()| stdout.flush()) else { return };
+        self.is_mute.store(true, Ordering::Relaxed);
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.is_torn.store(true, Ordering::Relaxed);
+            self.complain(&format!("error: failed to write results: {error}\n"));
         }
     }
 
+    /// Says that splitbrain is wrong, and what to do about it.
+    fn our_bug(&self, panic: &str) -> exit::Code {
+        let version = env!("CARGO_PKG_VERSION");
+        self.complain(&format!(
+            "error: {panic}\nthis is a bug in splitbrain {version}, not in your scenario: please report it \
+             with these lines, the command and the scenario\n"
+        ));
+        exit::Code::OurBug
+    }
+
     /// Writes a diagnostic to stderr.
+    #[expect(clippy::unused_self, reason = "all output goes through the environment")]
     fn complain(&self, text: &str) {
         use std::io::Write;
         _ = write!(anstream::stderr(), "{text}");

@@ -11,6 +11,7 @@
 //! first one show where each future is going; what comes later follows from them.
 
 use crate::{
+    engine::trace::Kind,
     report::words::{Words, clipped},
     scenario::run::Run,
     search::divergence::{Alike, Divergence, Happening, first_difference, happenings},
@@ -20,10 +21,30 @@ use std::fmt::Write as _;
 /// How wide a line about an event is at most.
 pub(super) const WIDTH: usize = 120;
 
-/// Everything that happened in a run, in words.
+/// Everything that happened in a run, in words: those that recordings keep.
 pub(super) fn told(run: &Run) -> Vec<Happening> {
     let words = Words::of(run);
     happenings(run, |entry| words.line(entry))
+}
+
+/// The same for people: of a message that is lost, its fate comes first.
+pub(super) fn told_fate_first(run: &Run) -> Vec<Happening> {
+    let words = Words::of(run);
+    happenings(run, |entry| {
+        let line = words.line(entry);
+        match entry.kind {
+            Kind::Lose(_) => fate_first(&line).unwrap_or(line),
+            _ => line,
+        }
+    })
+}
+
+/// `p1 → c  Yes(t1)  lost: …` as `p1 → c  lost: …  Yes(t1)`: long payloads are clipped, and what
+/// became of the message is what matters.
+fn fate_first(line: &str) -> Option<String> {
+    let (message, why) = line.rsplit_once("  lost: ")?;
+    let (ends, payload) = message.split_once("  ")?;
+    Some(format!("{ends}  lost: {why}  {payload}"))
 }
 
 /// Where two runs part: in words if a reader can see it, else to the bit.
@@ -62,4 +83,15 @@ pub(super) fn lines(heads: [&str; 2], runs: [&[Happening]; 2], more: usize) -> S
 pub(super) fn line(happening: &Happening) -> String {
     let Happening { event, at, told, .. } = happening;
     format!("{:6}  {}  {told}", event.to_string(), at.as_seconds_text(6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fate_of_a_message_stands_before_its_payload() {
+        let told = fate_first("p1 → c  Yes(t1, 2  b)  lost: dropped by the link");
+        assert_eq!(told.as_deref(), Some("p1 → c  lost: dropped by the link  Yes(t1, 2  b)"));
+    }
 }

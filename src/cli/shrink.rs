@@ -16,7 +16,7 @@ use super::{
     exit::Code,
 };
 use crate::{
-    base::ids::Seed,
+    base::{digest::fold_text, ids::Seed},
     checkers::Verdict,
     engine::trace::ENGINE_EPOCH,
     report::story::story,
@@ -26,7 +26,10 @@ use crate::{
         shrink::{Seen, Shrunk, Tools, shrink as search},
     },
 };
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+/// What is said of a result that could be smaller.
+const CUT_SHORT: &str = "the budget of runs was used up: not minimal";
 
 /// Arguments that name a failure; to be flattened into those of a command.
 #[derive(Debug, clap::Args)]
@@ -73,7 +76,7 @@ pub(super) fn shrink(environment: &Environment<'_>, arguments: &Arguments) -> Co
 pub(super) struct Picked {
     pub(super) named: NamedRun,
     pub(super) wanted: Fingerprint,
-    hash: u128,
+    pub(super) seen: Seen,
 }
 
 /// Runs what was named and picks the failure that is meant; says why there is none.
@@ -91,7 +94,7 @@ pub(super) fn pick(
         return Err(Code::Diverged);
     }
     match wanted(&named.file.plan, &seen, keep.as_deref()) {
-        Ok(wanted) => Ok(Picked { named, wanted, hash }),
+        Ok(wanted) => Ok(Picked { named, wanted, seen }),
         Err(Refused::NothingFails) => {
             environment.complain("nothing to do: this run violates nothing\n");
             Err(Code::NothingToRun)
@@ -125,8 +128,11 @@ fn told(plan: &Plan, seed: Seed, wanted: &Fingerprint, shrunk: &Shrunk) -> Vec<S
     let mut lines = vec![
         format!("{wanted}, found in {}@{seed} (epoch {ENGINE_EPOCH}).", plan.name),
         format!("Shrunk in {} runs: {}.", shrunk.runs, sizes(shrunk.before, shrunk.draft.size())),
-        String::new(),
     ];
+    if shrunk.cut_short {
+        lines[1] += &format!(" But {CUT_SHORT}.");
+    }
+    lines.push(String::new());
     lines.extend(story(&shrunk.seen.run));
     lines.extend(shrunk.seen.panic.iter().map(|panic| panic.replace('\n', " ")));
     lines
@@ -176,15 +182,21 @@ fn deliver(
     picked: &Picked,
     shrunk: Shrunk,
 ) -> Code {
-    let Picked { named, wanted, hash } = picked;
+    let Picked { named, wanted, seen } = picked;
     let text = shrunk.draft.text();
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     if to_stdout {
         environment.print(&text);
+        if shrunk.cut_short {
+            environment.complain(&format!("note: {CUT_SHORT}\n"));
+        }
         return Code::AsExpected;
     }
-    let file = format!("{}-{}.ron", named.seed, wanted.property.replace('.', "-"));
-    let home = || Path::new("reports").join(&named.file.plan.name).join("shrunk").join(file);
+    let file = format!("{}-{}.ron", named.seed, find_name(wanted));
+    let home = || {
+        let folder = Path::new("reports").join("shrunk");
+        folder.join(folder_of(&named.file.path, &named.sets)).join(file)
+    };
     let path = arguments.output.clone().unwrap_or_else(home);
     if let Err(error) = write(&path, &text) {
         return environment.usage(&format!("failed to write {}: {error}", path.display()));
@@ -193,10 +205,10 @@ fn deliver(
     match environment.format {
         Format::Human => {
             let mut lines = format!("shrunk    {wanted}\n");
-            lines += &format!("from      {}\n", named.arguments(*hash));
+            lines += &format!("from      {}\n", named.arguments(seen.run.hash));
             lines += &format!("size      {}\n", sizes(shrunk.before, after));
             let minimal = if shrunk.cut_short {
-                "the budget of runs was used up: not minimal".to_owned()
+                CUT_SHORT.to_owned()
             } else {
                 format!(
                     "1-minimal after {} runs: without any one of these it does not fail so",
@@ -239,10 +251,69 @@ fn violated(shrunk: &Shrunk) -> Vec<&'static str> {
     violated.map(|one| one.property).collect()
 }
 
+/// What a find is called among those of its scenario: property and shape.
+pub(super) fn find_name(fingerprint: &Fingerprint) -> String {
+    fingerprint.to_string().replace(['/', '.'], "-")
+}
+
+/// So long a part of a name may be.
+const NAME_MAX: usize = 80;
+
+/// The folder for finds of a scenario with some edits, one for each: `scenarios/swarm/loss=5%`.
+pub(super) fn folder_of(scenario: &Path, edits: &[(String, String)]) -> PathBuf {
+    let mut folder = PathBuf::new();
+    for part in scenario.with_extension("").components() {
+        match part {
+            Component::Normal(name) => folder.push(name),
+            Component::ParentDir => folder.push("up"),
+            Component::RootDir | Component::Prefix(_) => folder.push("root"),
+            Component::CurDir => {}
+        }
+    }
+    folder.extend(edits.iter().map(|(path, value)| file_name(&format!("{path}={value}"))));
+    folder
+}
+
+/// A text as the name of a file; where it cannot stand as it is, its digest keeps it apart.
+fn file_name(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.=,%".contains(c);
+    if text.len() <= NAME_MAX && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().filter(|c| plain(*c)).take(NAME_MAX).collect();
+    format!("{kept}-{:08x}", fold_text(text) >> 32)
+}
+
 /// Writes a file, with the folders above it.
 pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_gets_folders_of_its_own() {
+        let folder = |path: &str, edits: &[(&str, &str)]| {
+            let edits = edits.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned()));
+            folder_of(Path::new(path), &edits.collect::<Vec<_>>()).display().to_string()
+        };
+        assert_eq!(folder("a/b.ron", &[]), "a/b");
+        assert_eq!(folder("a/b.ron", &[("network.loss", "5%")]), "a/b/network.loss=5%");
+        let mut all =
+            vec![folder("a/b.ron", &[]), folder("/a/b.ron", &[]), folder("../a/b.ron", &[])];
+        let long = "x".repeat(300);
+        for value in ["[A]", "(A)", "A", "a b", "ab", &long, &long[1..]] {
+            all.push(folder("a/b.ron", &[("c", value)]));
+        }
+        assert!(all.iter().all(|name| name.split('/').all(|part| part.len() <= NAME_MAX + 9)));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count, "{all:?}");
+    }
 }

@@ -26,7 +26,7 @@ use crate::{
         lines::{Line, block_lines},
         seeds::{Seeds, Slice},
         summary,
-        sweep::{Ending, Head, Order, Swept, sweep as search},
+        sweep::{Ending, Halt, Head, Order, Swept, sweep as search},
         tally::Tally,
         verdict::{Verdict, verdict},
     },
@@ -227,11 +227,13 @@ impl Session<'_> {
             }
             code = code.or_graver(exit_code(&case.head, &swept));
             if self.arguments.shrink || self.arguments.artifacts.is_some() {
-                let kept = self.shrink_all(case, &swept);
-                code = kept
-                    .map_or_else(|error| code.or_graver(self.environment.usage(&error)), |()| code);
+                code = code.or_graver(match self.shrink_all(case, &swept) {
+                    Ok(()) => Code::AsExpected,
+                    Err(error) => self.environment.usage(&error),
+                });
             }
-            if swept.ending == Ending::Interrupted {
+            if self.threads.halt() == Halt::Interrupted {
+                code = code.or_graver(Code::Interrupted);
                 break;
             }
         }

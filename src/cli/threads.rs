@@ -59,6 +59,17 @@ pub(super) fn count(jobs: Option<u16>) -> usize {
     jobs.map_or_else(cores, usize::from)
 }
 
+impl Threads<'_> {
+    /// Whether to stop, and why.
+    pub(in crate::cli) fn halt(&self) -> Halt {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Halt::Interrupted;
+        }
+        let late = self.deadline.is_some_and(|deadline| deadline <= Deadline::now());
+        if late { Halt::TimeLimit } else { Halt::Done }
+    }
+}
+
 struct Done<B> {
     thread: usize,
     job: u64,
@@ -115,7 +126,7 @@ impl<B> Dealer<'_, '_, B> {
         let mut waiting = BTreeMap::new();
         let mut folded = 0;
         loop {
-            let halt = self.halt();
+            let halt = self.threads.halt();
             while halt == Halt::Done && self.next < self.limit(folded) {
                 let Some(thread) = free.pop() else { break };
                 self.give(thread);
@@ -145,14 +156,6 @@ impl<B> Dealer<'_, '_, B> {
         given.expect("a thread waits for jobs until the dealer is gone");
         self.next += 1;
         self.running += 1;
-    }
-
-    fn halt(&self) -> Halt {
-        if self.threads.interrupted.load(Ordering::Relaxed) {
-            return Halt::Interrupted;
-        }
-        let late = self.threads.deadline.is_some_and(|deadline| deadline <= Deadline::now());
-        if late { Halt::TimeLimit } else { Halt::Done }
     }
 
     fn result(&self) -> Option<Done<B>> {

@@ -21,6 +21,7 @@ use super::{
     disk::Survivors,
     operations::Answer,
     protocol::Protocol,
+    untimed::FilesKept,
 };
 use crate::base::{
     digest::{Fold, digest},
@@ -57,6 +58,8 @@ pub(super) struct Tray<M, T> {
     pub(super) script: Vec<(u64, u64)>,
     pub(super) branches: usize,
     pub(super) read_clock: bool,
+    /// What a crash left of raw files.
+    pub(super) files: Option<FilesKept>,
 }
 
 /// A timer that is set, and how long it runs.
@@ -87,6 +90,7 @@ impl<M, T> Default for Tray<M, T> {
             script: Vec::new(),
             branches: 0,
             read_clock: false,
+            files: None,
         }
     }
 }
@@ -258,11 +262,14 @@ impl<P: Protocol> Core<P> {
 
     /// Which unsynced sectors and changes of names survive, where it is the turn of each subset.
     #[cold]
-    pub(super) fn each_survivor(&mut self, sectors: u32, names: u32) -> Option<Survivors> {
+    pub(super) fn each_survivor(&mut self, all: u32, names: u32) -> Option<Survivors> {
         self.tray()?;
-        let each = (0..sectors.min(64)).map(|place| self.choose(2).unwrap_or(0) << place);
+        let each = (0..all.min(64)).map(|place| self.choose(2).unwrap_or(0) << place);
         let sectors = each.fold(0, |all, one| all | one);
+        let (sectors_all, names_all) = (all, names);
         let names = self.choose(u64::from(names) + 1).unwrap_or(0) as u32;
+        let files = FilesKept { sectors, sectors_all, names, names_all };
+        self.tray()?.files = Some(files);
         Some(Survivors { sectors, names })
     }
 }

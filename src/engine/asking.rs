@@ -41,7 +41,7 @@ impl<P: Protocol> Core<P> {
 
     fn schedule_client(&mut self, client: ClientId, at: Time) {
         if at < self.setup.until {
-            self.put(at, Class::Client, Event::Invoke(client));
+            self.put(at, Class::Invoke, Event::Invoke(client));
         }
     }
 
@@ -76,7 +76,7 @@ impl<P: Protocol> Core<P> {
         self.signal(event, What::Invoked(op, client, operation));
         self.cause = event;
         self.request(op, node, ends);
-        self.put(self.now + self.setup.patience, Class::Client, Event::GiveUp(op));
+        self.put(self.now + self.setup.patience, Class::End, Event::GiveUp(op));
         if let Again::After(pause) = again {
             self.schedule_client(client, self.now + pause);
         }

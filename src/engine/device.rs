@@ -10,10 +10,12 @@
 //! The head stays where the last transfer ended: appending to a log costs no seek, pages here and
 //! there cost one each. Seeks and transfers have fixed costs, so that only the law of a force is
 //! drawn; a disk model with rotation was rejected, for nothing here depends on it.
+//!
+//! This file is long because all that a disk is asked for comes through the one queue.
 
 use super::{
     core::{Core, Event, Failing},
-    disk::{FileId, FileName, Load, Survivors, Upto},
+    disk::{FileId, FileName, Load, SECTOR_BYTES, Survivors, Upto},
     effects::After,
     faults::{Keeps, Trouble},
     protocol::Protocol,
@@ -96,8 +98,6 @@ pub(super) struct Device {
     pub(super) misdirects: Option<u16>,
     /// A rule whose lies have left something in the disk's own cache.
     lied: Option<u16>,
-    /// The rule that rotted a sector which nobody has read since.
-    rotten: Option<(FileId, u16)>,
     /// A write found no room: the next sync says so.
     refused: Option<u16>,
 }
@@ -127,7 +127,7 @@ impl Device {
 
     /// What a crash of the node takes from it.
     pub(super) fn forget(&mut self, now: Time) {
-        self.free_at = now;
+        (self.free_at, self.head) = (now, None);
         (self.reads, self.reads_done, self.refused) = (0, 0, None);
     }
 
@@ -180,11 +180,12 @@ impl<P: Protocol> Core<P> {
             Job::File(file, _) if cell.disk.is_flying(file) => return,
             Job::Names(_) if cell.disk.are_names_flying() => return,
             Job::File(file, _) => {
+                let name = cell.disk.name_of(file);
                 let load = cell.disk.take_off(file);
                 let (takes, seeks) = cell.device.transfer(geometry, file, load);
                 self.counters.disk.sectors_written += u64::from(load.sectors);
                 self.counters.disk.seeks += u64::from(seeks);
-                (file.word() << 8 | 2, takes)
+                (name.map_or(file.word(), FileName::draw_word), takes)
             }
             Job::Names(_) => {
                 cell.disk.take_off_names();
@@ -226,13 +227,13 @@ impl<P: Protocol> Core<P> {
         self.counters.disk.sectors_read += u64::from(sectors);
         self.counters.disk.seeks += u64::from(seeks);
         self.file_note(node, Kind::Read, u16::MAX, || name.to_string());
-        let device = &mut self.cell(node).device;
-        let rotten = device.rotten.take_if(|(rotten, _)| *rotten == file);
-        device.reads += 1;
-        let job = Job::Read(device.reads);
-        if let Some((_, rule)) = rotten {
+        let bytes = first * SECTOR_BYTES as u32..(first + sectors) * SECTOR_BYTES as u32;
+        for rule in self.cell(node).disk.meet_rot(file, bytes) {
             self.effect_of(rule);
         }
+        let device = &mut self.cell(node).device;
+        device.reads += 1;
+        let job = Job::Read(device.reads);
         if !(self.aside.is_some() && self.leave_job(node, job)) {
             self.work(node, job, takes);
         }
@@ -261,6 +262,12 @@ impl<P: Protocol> Core<P> {
         let now = self.now;
         let cell = self.cell(node);
         let lies = cell.device.is_lying(now);
+        match (lies, job) {
+            (_, Job::Read(_)) | (Some(_), Job::Names(_)) => {}
+            (Some(rule), _) => cell.device.lied = Some(rule),
+            (None, _) => self.empty_drive(node), // What is older comes first.
+        }
+        let cell = self.cell(node);
         match job {
             Job::Log(upto) => {
                 cell.flushing = false;
@@ -273,11 +280,14 @@ impl<P: Protocol> Core<P> {
             Job::Names(upto) => cell.disk.land_names(upto),
             Job::Read(nth) => cell.device.reads_done = nth,
         }
-        match (lies, job) {
-            (Some(rule), Job::Log(_) | Job::File(..)) => self.cell(node).device.lied = Some(rule),
-            (None, Job::Log(_) | Job::File(..)) => self.cell(node).device.lied = None,
-            _ => {}
-        }
+    }
+
+    /// A flush that is honest takes all that the disk had in a cache of its own.
+    fn empty_drive(&mut self, node: NodeId) {
+        let cell = self.cell(node);
+        cell.disk.empty_drives();
+        cell.log.harden(cell.log.durable());
+        cell.device.lied = None;
     }
 
     fn land_file(&mut self, node: NodeId, file: FileId, upto: Upto, lies: Option<u16>) {
@@ -310,6 +320,26 @@ impl<P: Protocol> Core<P> {
             keeps: Keeps::default(),
         });
         self.cell(node).failing.take().or(full)
+    }
+
+    /// Whether a sync is still under way, or about to fail.
+    pub(super) fn is_under_way(&mut self, node: NodeId, job: Job) -> bool {
+        let disk = &self.cell(node).disk;
+        match job {
+            Job::File(file, _) => disk.is_flying(file),
+            Job::Names(_) => disk.are_names_flying(),
+            Job::Log(_) | Job::Read(_) => false,
+        }
+    }
+
+    /// Whether a sync that the disk is done with fails.
+    pub(super) fn will_fail(&mut self, node: NodeId, job: Job) -> bool {
+        let cell = self.cell(node);
+        match job {
+            Job::File(..) => cell.failing.is_some() || cell.device.refused.is_some(),
+            Job::Names(_) => cell.failing.is_some(),
+            Job::Log(_) | Job::Read(_) => false,
+        }
     }
 
     /// What a failed sync was to write counts as clean from now on.
@@ -396,8 +426,7 @@ impl<P: Protocol> Core<P> {
                 let disk = &mut self.cell(node).disk;
                 let sectors = disk.stable_sectors(file.as_deref());
                 let nth = sector.unwrap_or_else(|| below(drawn, u64::from(sectors.max(1))) as u32);
-                let rotten = disk.rot(file.as_deref(), nth);
-                self.cell(node).device.rotten = rotten.map(|file| (file, rule));
+                disk.rot(file.as_deref(), nth, rule);
             }
         }
     }
@@ -411,9 +440,20 @@ impl<P: Protocol> Core<P> {
         Trouble::Rots { file: file.clone(), sector }
     }
 
-    /// Files meet a crash. Gives which of the unsynced sectors survived.
-    pub(super) fn crash_files(&mut self, node: NodeId, keeps: Keeps, words: [u64; 3]) -> Survivors {
-        let (sectors, names) = self.cell(node).disk.unsynced();
+    /// Files meet a crash. Gives which of the unsynced sectors survived, if any were at risk.
+    pub(super) fn crash_files(
+        &mut self,
+        node: NodeId,
+        keeps: Keeps,
+        words: [u64; 3],
+    ) -> Option<Survivors> {
+        let disk = &mut self.cell(node).disk;
+        let (sectors, names) = disk.unsynced();
+        if (sectors, names) == (0, 0) {
+            disk.crash(Survivors::default());
+            self.cell(node).device.lied = None;
+            return None;
+        }
         let calm = self.setup.script.otherwise == Otherwise::Calm;
         let drawn = match self.each_survivor(sectors, names) {
             Some(chosen) => chosen,
@@ -432,7 +472,7 @@ impl<P: Protocol> Core<P> {
         if let Some(rule) = self.cell(node).device.lied.take().filter(|_| left.lied > 0) {
             self.effect_of(rule);
         }
-        survivors
+        Some(survivors)
     }
 
     /// A disk that lied lost records of the log.

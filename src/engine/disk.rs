@@ -19,9 +19,10 @@
 //! This file is long because what survives a crash is told in one place.
 //!
 //! Limits: the cache writes nothing back on its own, so of several unsynced versions of a sector
-//! only the latest (and the one that is flying) can survive. A file never becomes shorter.
+//! only the latest (and the one that is flying) can survive. A file never becomes shorter. A disk
+//! that lies about contents tells the truth about names.
 
-use crate::base::draws::below;
+use crate::base::draws::{below, name_word};
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, fmt, ops::Range};
 
@@ -46,6 +47,11 @@ impl FileName {
     /// The word.
     pub fn word(self) -> &'static str {
         self.0
+    }
+
+    /// What names the draws about it.
+    pub(super) fn draw_word(self) -> u64 {
+        name_word(self.0).wrapping_add(self.1.map_or(0, |number| u64::from(number) + 1))
     }
 
     /// The number, if it has one.
@@ -114,6 +120,17 @@ struct File {
     drive: Vec<Batch>,
     written: Upto,
     synced: Upto,
+    /// Bits that flipped and that nobody has read since.
+    #[serde(skip)]
+    rotten: Vec<Rot>,
+}
+
+/// A flipped bit: where, what stands there now, and the rule that did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rot {
+    at: u32,
+    byte: u8,
+    rule: u16,
 }
 
 /// A change of the names.
@@ -266,6 +283,18 @@ impl Disk {
         &seen[end.min(range.start as usize)..end]
     }
 
+    /// The rules whose damage a read of this range meets for the first time.
+    pub(super) fn meet_rot(&mut self, file: FileId, range: Range<u32>) -> Vec<u16> {
+        let Some(file) = self.files.get_mut(&file) else { return Vec::new() };
+        let (seen, mut met) = (&file.seen, Vec::new());
+        file.rotten.retain(|rot| {
+            let is_met = range.contains(&rot.at) && seen.get(rot.at as usize) == Some(&rot.byte);
+            met.extend(is_met.then_some(rot.rule));
+            !is_met
+        });
+        met
+    }
+
     /// An empty file under this name; what had the name before loses it.
     pub(super) fn create(&mut self, name: FileName) -> FileId {
         self.last_file.0 += 1;
@@ -361,7 +390,6 @@ impl Disk {
 
     /// A sync is done, and the disk tells the truth: everything before it is on the platter.
     pub(super) fn land(&mut self, file: FileId, upto: Upto) {
-        self.empty_drives();
         let Some(file) = self.files.get_mut(&file) else { return };
         if let Some(batch) = file.flying.take() {
             for sector in &batch {
@@ -372,7 +400,7 @@ impl Disk {
     }
 
     /// What disks that lied still hold reaches the platter.
-    fn empty_drives(&mut self) {
+    pub(super) fn empty_drives(&mut self) {
         for file in self.files.values_mut() {
             file.drive.drain(..).flatten().for_each(|sector| store(&mut file.stable, &sector));
         }
@@ -472,7 +500,21 @@ impl Disk {
         self.names.clone_from(&self.stable_names);
         (self.flying_changes, self.changed, self.changes_synced) = (None, 0, 0);
         self.forget_the_nameless();
+        self.number_anew();
         left
+    }
+
+    /// Nobody waits for a file any more: they are numbered in the order of their names, so that
+    /// two nodes that hold the same are the same.
+    fn number_anew(&mut self) {
+        let mut files = BTreeMap::new();
+        for (nth, (_, named)) in (1..).zip(&mut self.stable_names.0) {
+            let file = self.files.remove(named).expect("a file has one name");
+            *named = FileId(nth);
+            files.insert(*named, file);
+        }
+        self.names.clone_from(&self.stable_names);
+        (self.last_file, self.files) = (FileId(files.len() as u32), files);
     }
 
     /// What is read from now on is what survived, damage included.
@@ -494,7 +536,7 @@ impl Disk {
     }
 
     /// One bit of the `nth` of these sectors flips for good; it is seen after the next crash.
-    pub(super) fn rot(&mut self, word: Option<&str>, mut nth: u32) -> Option<FileId> {
+    pub(super) fn rot(&mut self, word: Option<&str>, mut nth: u32, rule: u16) {
         let found = self.places(word).find_map(|(file, sectors)| {
             if nth < sectors {
                 return Some(file);
@@ -502,11 +544,12 @@ impl Disk {
             nth -= sectors;
             None
         });
-        let stable = &mut self.files.get_mut(&found?)?.stable;
+        let Some(file) = found.and_then(|found| self.files.get_mut(&found)) else { return };
         let start = nth as usize * SECTOR_BYTES;
-        let length = (stable.len() - start).min(SECTOR_BYTES);
-        stable[start + (nth as usize * 37 + 11) % length] ^= 0x10;
-        found
+        let length = (file.stable.len() - start).min(SECTOR_BYTES);
+        let at = start + (nth as usize * 37 + 11) % length;
+        file.stable[at] ^= 0x10;
+        file.rotten.push(Rot { at: at as u32, byte: file.stable[at], rule });
     }
 }
 
@@ -519,6 +562,9 @@ fn store(stable: &mut Vec<u8>, (sector, bytes): &(u32, Sector)) {
     }
     stable[start..end].copy_from_slice(&bytes.0);
 }
+
+#[cfg(test)]
+mod tests;
 
 fn sector_of(bytes: &[u8], sector: u32) -> &[u8] {
     let start = sector as usize * SECTOR_BYTES;

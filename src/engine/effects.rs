@@ -337,6 +337,9 @@ impl<P: Protocol> Core<P> {
     /// The triggers that wait for a force to be durable.
     fn passed(&mut self, node: NodeId, parked: Parked) -> After {
         let twist = &mut Twist::default();
+        if matches!(parked.until, Job::Read(_)) {
+            return After::GoesOn; // A read is no step.
+        }
         if self.watched.hit(Watch::Step, parked.step)
             && self.watch(Moment::After, Place::step(node, parked.step), twist) == After::Crashes
         {
@@ -344,7 +347,7 @@ impl<P: Protocol> Core<P> {
         }
         let label = parked.label;
         let place = Place { watch: Watch::Force, label, node, peer: None, topic: Topic::NONE };
-        if self.watched.hit(Watch::Force, label) {
+        if matches!(parked.until, Job::Log(_)) && self.watched.hit(Watch::Force, label) {
             return self.watch(Moment::After, place, twist);
         }
         After::GoesOn
@@ -520,7 +523,7 @@ impl<P: Protocol> Core<P> {
         match self.client_travel(ends, Carried::Reply, (op, sent)) {
             Some(latency) => {
                 let at = self.now + latency;
-                self.put_caused(at, Class::Client, Event::Answer { op, node, answer }, sent);
+                self.put_caused(at, Class::End, Event::Answer { op, node, answer }, sent);
             }
             None => self.lose_for_client(op, ends, Lost::Dropped),
         }

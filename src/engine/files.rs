@@ -13,7 +13,7 @@
 //! a loop says it.
 //!
 //! A sync may fail; what becomes of the node then says
-//! [`Protocol::on_failed_sync`](super::protocol::Protocol::on_failed_sync).
+//! [`Protocol::on_failed_sync`].
 //!
 //! Limits: what a handler has written behind a blocking sync it cannot read in the same handler.
 

@@ -387,9 +387,8 @@ impl<P: Protocol> Core<P> {
         if remains.lied > 0 {
             self.lost_by_lies(node);
         }
-        let at_risk = self.cell(node).disk.unsynced() != (0, 0);
         let words = [key.word(0, 1), key.word(0, 2), key.word(0, 3)];
-        let files = at_risk.then(|| self.crash_files(node, doom.keeps, words));
+        let files = self.crash_files(node, doom.keeps, words);
         self.cell(node).disk.lose_the_cache();
         if doom.wipe {
             let cell = self.cell(node);

@@ -70,6 +70,8 @@ pub struct Example {
 pub trait Configured: Send + Sync {
     /// Settings that could be read and make no sense.
     fn bad_settings(&self) -> Vec<BadSetting>;
+    /// Its settings, those that a scenario leaves out included; only good to be compared.
+    fn settings(&self) -> String;
     /// Nodes and labels.
     fn catalog(&self) -> Arc<Catalog>;
     /// What it claims to survive.
@@ -314,6 +316,9 @@ impl<P: Protocol> With<P> {
 impl<P: Protocol> Configured for With<P> {
     fn bad_settings(&self) -> Vec<BadSetting> {
         P::validate(&self.config)
+    }
+    fn settings(&self) -> String {
+        format!("{:?}", self.config)
     }
     fn catalog(&self) -> Arc<Catalog> {
         self.catalog.clone()

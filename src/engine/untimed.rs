@@ -109,8 +109,23 @@ pub struct Outcome {
     pub kept: u32,
     /// Those that did not.
     pub lost: u32,
+    /// What survived of raw files, where something was at risk.
+    pub files: Option<FilesKept>,
     /// Which way it took at each branch: choices of the protocol, remainders of the log.
     pub branches: Vec<u64>,
+}
+
+/// What a crash left of raw files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilesKept {
+    /// Which unsynced sectors survived, one bit each.
+    pub sectors: u64,
+    /// Of how many.
+    pub sectors_all: u32,
+    /// How many changes of names survived.
+    pub names: u32,
+    /// Of how many.
+    pub names_all: u32,
 }
 
 /// What can be said of a situation without its types.

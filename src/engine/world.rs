@@ -273,7 +273,7 @@ impl<P: Protocol> World<P> {
         match waiting.event {
             ref event if held == Held::Hold && until < Time::MAX => {
                 let class = match event {
-                    Event::Answer { .. } => Class::Client,
+                    Event::Answer { .. } => Class::End,
                     _ => Class::Delivery,
                 };
                 self.core.put_caused(until, class, event.clone(), waiting.cause);
@@ -341,7 +341,11 @@ impl<P: Protocol> World<P> {
         self.core.note_at(node, Kind::Resume, 0);
         while let Some((job, cause)) = self.core.cell(node).synced.pop_front() {
             self.core.cause = cause;
-            self.core.go_on(node, job);
+            if self.core.is_under_way(node, job) {
+                self.synced(node, job);
+            } else {
+                self.core.go_on(node, job);
+            }
         }
         if self.core.cell(node).busy & SERVING == 0 {
             self.end_service(node);
@@ -364,6 +368,10 @@ impl<P: Protocol> World<P> {
         {
             return self.core.fail_force(node, failing);
         }
+        if self.is_paused(node) && self.core.will_fail(node, job) {
+            self.core.cell(node).synced.push_back((job, cause)); // It hears of it when it goes on.
+            return;
+        }
         if let Some(failing) = self.core.failure(node, job) {
             return self.sync_failed(node, job, failing);
         }
@@ -382,7 +390,11 @@ impl<P: Protocol> World<P> {
     /// A sync of raw files failed: the protocol says what becomes of the node.
     fn sync_failed(&mut self, node: NodeId, job: Job, failing: Failing) {
         self.core.drop_sync(node, job);
-        let step = self.core.cell(node).parked.iter().find(|parked| parked.until == job);
+        let step = self.core.cell(node).parked.iter().find(|parked| match (parked.until, job) {
+            (Job::File(waits, _), Job::File(failed, _)) => waits == failed,
+            (Job::Names(_), Job::Names(_)) => true,
+            _ => false,
+        });
         let step = step.map_or(0, |parked| parked.step);
         let mut ctx = Ctx::urgent(node, self.config.as_ref(), &mut self.core);
         let then = self.states[usize::from(node.0)].on_failed_sync(&mut ctx);

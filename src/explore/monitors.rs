@@ -9,6 +9,9 @@
 //! that tell nothing keep the number. Judging whole paths in the end was rejected: there are more
 //! paths than states by far.
 //!
+//! Whether a property was ever put to the test is asked at every new step from one combination to
+//! the next, and not of the combinations: what only counts is no part of a key.
+//!
 //! Limits: only properties that a part of a run can break.
 
 use crate::{
@@ -18,13 +21,23 @@ use crate::{
         table::Table,
         time::Time,
     },
-    checkers::Checker,
+    checkers::{Checker, Finish, Verdict},
     engine::{
+        runner::{Outcome, RunEnd},
         signal::{Signal, What},
         untimed::OutcomeId,
     },
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The end of a path, where time stands still and nothing is waited for.
+pub(super) const PATH_END: RunEnd = RunEnd {
+    outcome: Outcome::Finished,
+    quiet_at: Time::ZERO,
+    progress_at: Time::ZERO,
+    end: Time::ZERO,
+    healed: false,
+};
 
 /// A combination of memories, numbered in the order of discovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,12 +67,15 @@ struct Monitor {
 pub(super) struct Monitors {
     all: Vec<Monitor>,
     known: BTreeMap<u128, MonitorId>,
+    /// The properties that were put to the test on some path.
+    tested: BTreeSet<&'static str>,
 }
 
 impl Monitors {
     /// Monitors of those checkers that can be explored; number 0 has heard nothing.
     pub(super) fn new(checkers: Vec<Box<dyn Checker>>) -> Self {
-        let mut monitors = Self { all: Vec::new(), known: BTreeMap::new() };
+        let mut monitors =
+            Self { all: Vec::new(), known: BTreeMap::new(), tested: BTreeSet::new() };
         let explorable = checkers.into_iter().filter(|checker| checker.fork().is_some());
         monitors.number(explorable.collect());
         monitors
@@ -74,7 +90,6 @@ impl Monitors {
         if let Some(&known) = monitor.next.get(&teller) {
             return known;
         }
-        let fork = |checker: &dyn Checker| checker.fork().expect("it could be forked before");
         let mut checkers: Vec<_> = monitor.checkers.iter().map(|one| fork(one.as_ref())).collect();
         for &what in told {
             let signal = Signal { at: Time::ZERO, event: EventId(0), what };
@@ -82,9 +97,28 @@ impl Monitors {
                 checker.on_signal(&signal);
             }
         }
+        for checker in &checkers {
+            self.note_tested(checker.as_ref());
+        }
         let next = self.number(checkers);
         self.all[at.0 as usize].next.insert(teller, next);
         next
+    }
+
+    /// Notes what has been put to the test when a path ends here.
+    fn note_tested(&mut self, checker: &dyn Checker) {
+        let explorable = checker.explorable();
+        if explorable.iter().all(|property| self.tested.contains(property)) {
+            return;
+        }
+        let finish = Finish { end: &PATH_END, waiting: &[], history: &[] };
+        for judgement in fork(checker).finish(&finish) {
+            let is_broken = matches!(judgement.verdict, Verdict::Violated(_));
+            let is_tested = judgement.exercised > 0 || is_broken;
+            if is_tested && explorable.contains(&judgement.property) {
+                self.tested.insert(judgement.property);
+            }
+        }
     }
 
     fn number(&mut self, mut checkers: Vec<Box<dyn Checker>>) -> MonitorId {
@@ -109,10 +143,20 @@ impl Monitors {
         &self.all[at.0 as usize].broken
     }
 
+    /// Whether a property was put to the test on some path.
+    pub(super) fn is_tested(&self, property: &str) -> bool {
+        self.tested.contains(property)
+    }
+
     /// How many combinations were met.
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
+}
+
+/// Another one with the same memory.
+fn fork(checker: &dyn Checker) -> Box<dyn Checker> {
+    checker.fork().expect("it could be forked before")
 }
 
 /// What the memories of checkers are, in 128 bits; of those that can be explored.

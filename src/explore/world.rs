@@ -26,7 +26,10 @@ use super::{
     monitors::{MonitorId, Monitors},
 };
 use crate::{
-    base::ids::{NodeId, OpId, Seed},
+    base::{
+        ids::{NodeId, OpId, Seed},
+        time::Time,
+    },
     checkers::PropertyInfo,
     engine::{
         operations::{Answer, Ending},
@@ -70,6 +73,15 @@ pub struct Budgets {
     pub duplicates: u16,
     /// Timers that fire, if that is limited.
     pub firings: Option<u32>,
+}
+
+/// Whether clients may stop waiting for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// At any time after they asked.
+    Ends,
+    /// They wait for longer than the scenario runs, so never.
+    OutlastsTheRun,
 }
 
 /// Whether the checks of the scenario walk along.
@@ -182,6 +194,7 @@ enum Move {
 pub struct WorldModel {
     catalog: Arc<Catalog>,
     options: WorldOptions,
+    patience: Patience,
     asked: Vec<Asked>,
     /// What the scenario expects to be broken: named first where several properties are.
     expected: Vec<String>,
@@ -203,6 +216,8 @@ impl WorldModel {
         let catalog = plan.catalog.clone();
         let asked = first_operations(&plan.setup, &catalog, options.seed, options.operations);
         let operations = asked.iter().map(|asked| asked.entry).collect();
+        let outlasts = plan.setup.end < Time::ZERO + plan.setup.patience;
+        let patience = if outlasts { Patience::OutlastsTheRun } else { Patience::Ends };
         let untimed_options = UntimedOptions { timers: options.timers, operations };
         let untimed = plan.configured.untimed(&plan.setup, untimed_options);
         let checkers = match options.checks {
@@ -216,7 +231,8 @@ impl WorldModel {
         let monitors = Monitors::new(checkers);
         let inner = Inner { untimed, monitors, answers: Vec::new(), refused: None };
         let expected = plan.expect.violations().into_iter().map(str::to_owned).collect();
-        Self { catalog, options, asked, expected, judged, not_judged, inner: RefCell::new(inner) }
+        let inner = RefCell::new(inner);
+        Self { catalog, options, patience, asked, expected, judged, not_judged, inner }
     }
 
     /// Why the exploration broke off, if it did: then nothing that it found counts.
@@ -229,9 +245,19 @@ impl WorldModel {
         &self.judged
     }
 
+    /// Whether a property was put to the test on some path that was explored so far.
+    pub fn is_tested(&self, property: &str) -> bool {
+        self.inner.borrow().monitors.is_tested(property)
+    }
+
     /// Properties of the scenario that need a clock or an end to be judged.
     pub fn not_judged(&self) -> &[PropertyInfo] {
         &self.not_judged
+    }
+
+    /// Whether clients may stop waiting.
+    pub fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// The operations that clients ask for.

@@ -29,6 +29,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize, Serializer};
+use std::ops::Range;
 
 /// Decisions by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -50,6 +51,110 @@ pub struct ScriptText {
     pub clocks: Vec<ClockLine>,
     /// Whom the healing repairs; all nodes in a calm script that does not say.
     pub core: Option<Vec<String>>,
+}
+
+/// The lists of a script, by what is decided in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What becomes of messages.
+    Messages,
+    /// How long forces take.
+    Forces,
+    /// How long syncs take.
+    Syncs,
+    /// How long timers run.
+    Timers,
+    /// What protocols choose.
+    Choices,
+    /// How wrong clocks are.
+    Clocks,
+}
+
+impl Part {
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Self; 6] =
+        [Self::Messages, Self::Forces, Self::Syncs, Self::Timers, Self::Choices, Self::Clocks];
+}
+
+impl ScriptText {
+    /// The lists of decisions with their names, for whoever treats them alike.
+    pub fn parts(&mut self) -> [(Part, &mut dyn Lines); 6] {
+        // A list more is a mistake here until it is in the list.
+        let Self { otherwise: _, messages, forces, syncs, timers, choices, clocks, core: _ } = self;
+        [
+            (Part::Messages, messages),
+            (Part::Forces, forces),
+            (Part::Syncs, syncs),
+            (Part::Timers, timers),
+            (Part::Choices, choices),
+            (Part::Clocks, clocks),
+        ]
+    }
+
+    /// One list of decisions.
+    pub fn part(&mut self, wanted: Part) -> &mut dyn Lines {
+        let found = self.parts().into_iter().find(|(part, _)| *part == wanted);
+        found.expect("every part is a list").1
+    }
+
+    /// How many decisions there are in a list.
+    pub fn count(&self, part: Part) -> usize {
+        match part {
+            Part::Messages => self.messages.len(),
+            Part::Forces => self.forces.len(),
+            Part::Syncs => self.syncs.len(),
+            Part::Timers => self.timers.len(),
+            Part::Choices => self.choices.len(),
+            Part::Clocks => self.clocks.len(),
+        }
+    }
+}
+
+/// A list of decisions, whatever they are about.
+pub trait Lines {
+    /// Takes the lines at these places away.
+    fn remove(&mut self, places: Range<usize>);
+    /// Takes lines away that name something else than what is kept.
+    fn retain_named(&mut self, exists: &dyn Fn(&str) -> bool);
+}
+
+impl<T: Named> Lines for Vec<T> {
+    fn remove(&mut self, places: Range<usize>) {
+        self.drain(places);
+    }
+
+    fn retain_named(&mut self, exists: &dyn Fn(&str) -> bool) {
+        self.retain(|line| line.names().into_iter().all(exists));
+    }
+}
+
+/// A line that names nodes and clients.
+trait Named {
+    fn names(&self) -> Vec<&str>;
+}
+
+impl Named for MessageLine {
+    fn names(&self) -> Vec<&str> {
+        vec![&self.from, &self.to]
+    }
+}
+
+impl Named for SpanLine {
+    fn names(&self) -> Vec<&str> {
+        vec![&self.node]
+    }
+}
+
+impl Named for ChoiceLine {
+    fn names(&self) -> Vec<&str> {
+        vec![&self.node]
+    }
+}
+
+impl Named for ClockLine {
+    fn names(&self) -> Vec<&str> {
+        vec![&self.node]
+    }
 }
 
 /// What becomes of one message.

@@ -14,7 +14,7 @@
 
 use super::{
     model::{Expect, Fault, Order},
-    script::{ChoiceLine, ClockLine, MessageLine, ScriptText, SpanLine},
+    script::{Part, ScriptText},
 };
 use crate::{
     base::time::Duration,
@@ -123,18 +123,19 @@ impl Draft {
     }
 
     fn decisions(&self) -> String {
-        let script = &self.script;
-        let mut text = match script.otherwise {
+        let ScriptText { otherwise, messages, forces, syncs, timers, choices, clocks, core } =
+            &self.script;
+        let mut text = match otherwise {
             Otherwise::Calm => "(\n        otherwise: Calm,\n".to_owned(),
             Otherwise::Drawn => "(\n".to_owned(),
         };
-        section(&mut text, "messages", &script.messages);
-        section(&mut text, "forces", &script.forces);
-        section(&mut text, "syncs", &script.syncs);
-        section(&mut text, "timers", &script.timers);
-        section(&mut text, "choices", &script.choices);
-        section(&mut text, "clocks", &script.clocks);
-        if let Some(core) = &script.core {
+        section(&mut text, "messages", messages);
+        section(&mut text, "forces", forces);
+        section(&mut text, "syncs", syncs);
+        section(&mut text, "timers", timers);
+        section(&mut text, "choices", choices);
+        section(&mut text, "clocks", clocks);
+        if let Some(core) = core {
             put(&mut text, format_args!("        core: {},\n", line(core)));
         }
         text + "    )"
@@ -147,12 +148,13 @@ impl Draft {
 
     /// How much there is to read: faults, operations, decisions about messages, other decisions.
     pub fn size(&self) -> Size {
-        let ScriptText { messages, forces, syncs, timers, choices, clocks, .. } = &self.script;
+        let messages = self.script.count(Part::Messages);
+        let decisions: usize = Part::ALL.iter().map(|part| self.script.count(*part)).sum();
         Size {
             faults: self.faults.len(),
             operations: self.operations.len(),
-            messages: messages.len(),
-            others: forces.len() + syncs.len() + timers.len() + choices.len() + clocks.len(),
+            messages,
+            others: decisions - messages,
         }
     }
 }
@@ -225,12 +227,9 @@ pub fn expected(expect: &Expect) -> String {
 
 /// Takes lines away that name nodes which are not there.
 pub fn retain_nodes(script: &mut ScriptText, exists: impl Fn(&str) -> bool) {
-    script.messages.retain(|MessageLine { from, to, .. }| exists(from) && exists(to));
-    script.forces.retain(|SpanLine { node, .. }| exists(node));
-    script.syncs.retain(|SpanLine { node, .. }| exists(node));
-    script.timers.retain(|SpanLine { node, .. }| exists(node));
-    script.choices.retain(|ChoiceLine { node, .. }| exists(node));
-    script.clocks.retain(|ClockLine { node, .. }| exists(node));
+    for (_, lines) in script.parts() {
+        lines.retain_named(&exists);
+    }
     if let Some(core) = &mut script.core {
         core.retain(|node| exists(node));
     }
@@ -245,7 +244,7 @@ mod tests {
             load::load,
             model::{Do, Event, SpanText, When, Who},
             registry::Registry,
-            script::FateText,
+            script::{FateText, MessageLine},
         },
     };
 

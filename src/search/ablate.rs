@@ -224,7 +224,7 @@ fn look(
         Box::new(|job| {
             let (step, block) = (steps[(job / blocks) as usize], job % blocks);
             let from = order.start + block * BLOCK;
-            let upto = (from + BLOCK).min(order.start + order.seeds);
+            let upto = from.saturating_add(BLOCK).min(order.start + order.seeds);
             fall(&place.plan, step, from..upto, order.catch)
         })
     };

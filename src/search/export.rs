@@ -16,7 +16,7 @@
 
 use super::{
     fingerprint::shape,
-    freeze::{freeze, violations},
+    freeze::{freeze, listed, violations},
 };
 use crate::{
     base::{
@@ -196,7 +196,7 @@ impl<'a> Exporter<'a> {
                 self.force(*node)
             }
             Happens::Crash(node) => {
-                self.crash(*node, CutAt::Boundary, act.kept);
+                self.crash(*node, CutAt::Boundary, act);
                 Ok(true)
             }
             Happens::Invoke(entry) => {
@@ -315,7 +315,7 @@ impl<'a> Exporter<'a> {
     /// A crash inside the handler that runs now.
     fn cut(&mut self, node: NodeId, act: &Act) {
         if let Some(effects) = act.cut {
-            self.crash(node, CutAt::Effects(effects), act.kept);
+            self.crash(node, CutAt::Effects(effects), act);
         }
     }
 
@@ -323,7 +323,7 @@ impl<'a> Exporter<'a> {
     fn cut_boot(&mut self, node: NodeId, act: &Act) {
         let Some(effects) = act.cut else { return };
         let before = self.crashed.iter().filter(|(crashed, ..)| *crashed == node).count();
-        self.crash(node, CutAt::Boundary, act.kept);
+        self.crash(node, CutAt::Boundary, act);
         let fault = self.draft.faults.last_mut().expect("it was just added");
         let name = match &fault.r#do {
             Do::Crash { node: Who::Node(name), .. } => name.clone(),
@@ -337,7 +337,7 @@ impl<'a> Exporter<'a> {
         }
     }
 
-    fn crash(&mut self, node: NodeId, cut: CutAt, kept: u32) {
+    fn crash(&mut self, node: NodeId, cut: CutAt, act: &Act) {
         let name = match self.played(Duration::ZERO) {
             Ok((_, run)) => run.catalog.node(node).to_owned(),
             Err(_) => return,
@@ -351,9 +351,9 @@ impl<'a> Exporter<'a> {
                 down: SpanText::Forever,
                 cut,
                 disk: crate::engine::faults::DiskFate::default(),
-                keeps: Some(kept),
-                sectors: None,
-                names: None,
+                keeps: Some(act.kept),
+                sectors: act.files.map(|files| listed(files.sectors)),
+                names: act.files.map(|files| files.names),
             },
         });
     }

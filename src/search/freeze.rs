@@ -24,7 +24,7 @@ use crate::{
         time::{Duration, Time},
     },
     engine::{
-        faults::{Keeps, Pattern, Span, Victim, Watch, What, When as Trigger},
+        faults::{Keeps, Pattern, Rule, Span, Victim, Watch, What, When as Trigger},
         network::{Direction, Order},
         runner::Catalog,
         script::{Awaited, Carried, Decision, MessageName, Otherwise, Strike, StruckAt, Travel},
@@ -41,7 +41,7 @@ use crate::{
         write::{Asked, Draft},
     },
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes a recorded run down. What it violates is what the draft expects.
 pub fn freeze(plan: &Plan, run: &Run) -> Draft {
@@ -127,6 +127,34 @@ pub(super) fn rounded_to(span: Duration, digits: u32) -> Duration {
     let length = nanos.checked_ilog10().map_or(1, |log| log + 1);
     let unit = 10_u64.pow(length.saturating_sub(digits));
     Duration::from_nanos(nanos.div_ceil(unit).saturating_mul(unit))
+}
+
+/// Names for the strikes of rules: the rule's own for the first one, then with the next number
+/// that is free.
+struct Names<'a> {
+    taken: BTreeSet<String>,
+    times: BTreeMap<&'a str, u32>,
+}
+
+impl<'a> Names<'a> {
+    fn of(rules: &'a [Rule]) -> Self {
+        let taken = rules.iter().map(|rule| rule.id.clone()).collect();
+        Self { taken, times: BTreeMap::new() }
+    }
+
+    fn next(&mut self, rule: &'a str) -> String {
+        let times = self.times.entry(rule).or_default();
+        loop {
+            *times += 1;
+            if *times == 1 {
+                return rule.to_owned();
+            }
+            let name = format!("{rule}_{times}");
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
 }
 
 struct Freezer<'a> {
@@ -244,14 +272,12 @@ impl Freezer<'_> {
             Decision::Strike(strike) => Some(strike),
             _ => None,
         });
-        let mut times: BTreeMap<u16, u32> = BTreeMap::new();
+        let mut names = Names::of(&self.plan.setup.rules);
         strikes
             .filter_map(|strike| {
                 let when = self.when(strike)?;
                 let rule = &self.plan.setup.rules[usize::from(strike.rule)];
-                let nth = times.entry(strike.rule).or_default();
-                *nth += 1;
-                let id = if *nth == 1 { rule.id.clone() } else { format!("{}_{nth}", rule.id) };
+                let id = names.next(&rule.id);
                 let kept = kept.get(&(strike.rule, strike.strike)).copied();
                 let mut done = self.done(&strike.what, kept);
                 if !matches!(when, When::At(_)) {
@@ -454,7 +480,12 @@ pub(super) fn victim(fault: &Fault) -> Option<String> {
 
 /// Surviving sectors as a scenario lists them.
 fn sectors(kept: Keeps) -> Option<Vec<u8>> {
-    kept.sectors.map(|bits| (0..64).filter(|sector| bits >> sector & 1 == 1).collect())
+    kept.sectors.map(listed)
+}
+
+/// Sectors as a scenario lists them.
+pub(super) fn listed(bits: u64) -> Vec<u8> {
+    (0..64).filter(|sector| bits >> sector & 1 == 1).collect()
 }
 
 /// How long a fault lasts.

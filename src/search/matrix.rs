@@ -566,18 +566,24 @@ impl Matrix {
         self.all().find(|cell| cell.id == id)
     }
 
-    /// The scenario of a cell, as the text of a file: it expects what came of the cell.
+    /// The scenario of a cell, as the text of a file: it expects what came of the cell. No scenario
+    /// can expect a panic: of one the story tells, and the file expects that all holds.
     pub fn scenario(&self, cell: &Cell) -> String {
         let mut draft = cell.fault.draft(&self.draft);
-        let violated = match &cell.verdict {
+        let mut violated = match &cell.verdict {
             Verdict::Violated(properties) => properties.clone(),
             _ => Vec::new(),
         };
+        let panics = violated.iter().any(|property| property == PANIC);
+        violated.retain(|property| property != PANIC);
         draft.title = format!("{}: {}", self.title, cell.id);
         draft.story = vec![
             format!("A calm run of {} operations and one thing that goes wrong:", self.operations),
             format!("{}. Nothing is left to chance.", cell.id),
         ];
+        if panics {
+            draft.story.push("A handler panics.".to_owned());
+        }
         draft.expect = match violated.as_slice() {
             [] => Expect::Holds,
             [property] => Expect::Violates(property.clone()),

@@ -8,13 +8,16 @@
 //!
 //! Parts must agree in everything but the slice: file, text, epoch, version, seeds. A block that is
 //! there twice or nowhere is an error and not a warning, since a share computed from the rest would
-//! look the same and be wrong. The parts' own sums are not trusted: all is added up again.
+//! look the same and be wrong. A part is a file that may have been damaged or edited, so nothing in
+//! it is believed unseen: a block counts the seeds that the header gives it and none more often, and
+//! the sum at the end of a part is that of its blocks. A mistake is told with its file and line.
 //!
-//! Limits: the blocks of all parts are held in memory while they are merged.
+//! Limits: the blocks of all parts are held in memory while they are merged. Who alters all parts
+//! alike, or a count and its sum, is believed.
 
 use super::{
     lines::{Group, Line},
-    seeds::Slice,
+    seeds::{Seeds, Slice},
     sweep::{Ending, Head, Swept},
     tally::Tally,
 };
@@ -71,16 +74,17 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
         let open = parts.last_mut().filter(|part| !part.ended);
         match (line, open) {
             (Line::Header(head), None) => {
+                sound_head(&head).map_err(place)?;
                 parts.push(Part { head: *head, blocks: Vec::new(), ended: false });
             }
-            (Line::Block { block, counts }, Some(part)) => part.blocks.push((block, counts)),
-            (Line::Failure(group) | Line::Finding(group), Some(part)) => {
-                let Group { fingerprint, failure } = group;
-                let block = part.blocks.last_mut();
-                let (_, tally) = block.ok_or_else(|| place("a failure of no block".to_owned()))?;
-                tally.add_failure(fingerprint, failure);
+            (Line::Block { block, counts }, Some(part)) => {
+                sound_block(&part.head, block, &counts).map_err(place)?;
+                part.blocks.push((block, counts));
             }
-            (Line::End { ending, blocks, .. }, Some(part)) => {
+            (Line::Failure(group) | Line::Finding(group), Some(part)) => {
+                add_group(part, group).map_err(place)?;
+            }
+            (Line::End { ending, blocks, counts }, Some(part)) => {
                 part.ended = true;
                 if ending != Ending::Complete {
                     return Err(place("this part was stopped before its end".to_owned()));
@@ -89,6 +93,7 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
                     let said = format!("{blocks} blocks are announced");
                     return Err(place(format!("{said}, and {} are here", part.blocks.len())));
                 }
+                sound_end(part, &counts).map_err(place)?;
             }
             (Line::Header(_), Some(_)) => {
                 return Err(place("the sweep before has no end".to_owned()));
@@ -101,6 +106,96 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
         Some(part) if !part.ended => Err(" it has no end: the sweep was cut short".to_owned()),
         Some(_) => Ok(parts),
     }
+}
+
+/// What an honest header cannot say.
+fn sound_head(Head { seeds, slice, .. }: &Head) -> Result<(), String> {
+    match seeds {
+        Seeds::Range { first, count } => _ = Seeds::range(*first, *count)?,
+        Seeds::List(seeds) if seeds.is_empty() => return Err("it lists no seed".to_owned()),
+        Seeds::List(seeds) if seeds.is_sorted_by(|one, next| one < next) => {}
+        Seeds::List(_) => return Err("its seeds are not in ascending order".to_owned()),
+    }
+    let Slice { index, of } = *slice;
+    if (1..=of).contains(&index) { Ok(()) } else { Err(format!("there is no slice {index}/{of}")) }
+}
+
+/// No occasion, and no strike of a rule, is counted so often in one block: the sums fit then.
+const OCCASIONS_MAX: u64 = 1 << 40;
+
+/// What the counts of an honest block cannot be.
+fn sound_block(Head { seeds, slice, .. }: &Head, block: u64, counts: &Tally) -> Result<(), String> {
+    if seeds.blocks() <= block {
+        return Err(format!("there is no block {block} in this sweep"));
+    }
+    if block % slice.of != slice.index - 1 {
+        return Err(format!("block {block} is not in {slice}"));
+    }
+    let run = seeds.block(block).count() as u64;
+    if counts.seeds != run {
+        let said = counts.seeds;
+        return Err(format!("block {block} has {run} seeds by the header, and counts {said}"));
+    }
+    let at_most = |what: &str, count: u64, most: u64| {
+        let why = || format!("block {block} counts {what} {count} times, {most} are possible");
+        if count <= most { Ok(()) } else { Err(why()) }
+    };
+    at_most("second runs", counts.twice, run)?;
+    at_most("failing seeds", counts.failing, run)?;
+    at_most("runs that were cut off", counts.cut_off, run)?;
+    for (name, property) in &counts.properties {
+        at_most(&format!("seeds that put {name} to the test"), property.exercised, run)?;
+        at_most(&format!("violations of {name}"), property.violated, run)?;
+        at_most(&format!("seeds that leave {name} unknown"), property.unknown, run)?;
+        at_most(&format!("occasions of {name}"), property.occasions, OCCASIONS_MAX)?;
+    }
+    for (id, rule) in &counts.rules {
+        at_most(&format!("seeds that {id} changes"), rule.effective, run)?;
+        for count in [rule.armed, rule.refused, rule.fired, rule.effects] {
+            at_most(&format!("strikes of {id}"), count, OCCASIONS_MAX)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a group of failures to the block before it.
+fn add_group(part: &mut Part, Group { fingerprint, failure }: Group) -> Result<(), String> {
+    let seeds = &part.head.seeds;
+    let Some((block, tally)) = part.blocks.last_mut() else {
+        return Err("a failure of no block".to_owned());
+    };
+    let (smallest, many) = (failure.smallest, failure.seeds);
+    if !seeds.block(*block).any(|seed| seed.0 == smallest) {
+        return Err(format!("seed {smallest} of {fingerprint} is not in block {block}"));
+    }
+    if many == 0 || tally.seeds < many || tally.failures.contains_key(&fingerprint) {
+        let run = tally.seeds;
+        return Err(format!("{fingerprint} cannot be in {many} of the {run} seeds of its block"));
+    }
+    tally.failures.insert(fingerprint, failure);
+    Ok(())
+}
+
+/// The blocks of a part add up to what its end says, and their failures to their violations.
+fn sound_end(part: &Part, counts: &Tally) -> Result<(), String> {
+    let mut sum = Tally::default();
+    for (block, tally) in &part.blocks {
+        for (name, property) in &tally.properties {
+            let groups = tally.failures.iter().filter(|(what, _)| what.property == *name);
+            let grouped: u64 = groups.map(|(_, failure)| failure.seeds).sum();
+            if grouped != property.violated {
+                let violated = property.violated;
+                return Err(format!(
+                    "block {block} counts {violated} violations of {name}, and its failures {grouped}"
+                ));
+            }
+        }
+        sum.add(Tally { failures: BTreeMap::new(), ..tally.clone() });
+    }
+    if !part.blocks.is_empty() && sum != *counts {
+        return Err("the blocks of this part do not add up to its end".to_owned());
+    }
+    Ok(())
 }
 
 /// One sweep from its parts.
@@ -117,9 +212,6 @@ fn whole(parts: Vec<(&str, Part)>) -> Result<Merged, String> {
     let mut blocks: BTreeMap<u64, (&str, Tally)> = BTreeMap::new();
     for (name, part) in parts {
         for (block, tally) in part.blocks {
-            if head.seeds.blocks() <= block {
-                return Err(format!("{name}: there is no block {block} in this sweep"));
-            }
             if let Some((other, _)) = blocks.insert(block, (name, tally)) {
                 return Err(format!("block {block} is there twice, in {other} and in {name}"));
             }

@@ -39,7 +39,9 @@ pub struct Shrunk {
     pub draft: Draft,
     /// Its run, recorded.
     pub seen: Seen,
-    /// How large the frozen run was.
+    /// The whole run as a script, before anything was taken away.
+    pub frozen: Draft,
+    /// How large that was.
     pub before: Size,
     /// How many runs it took.
     pub runs: u32,
@@ -58,6 +60,9 @@ pub enum NotShrunk {
         "written down as a script, the run no longer violates {0}: something in it is decided by chance and has no name"
     )]
     NotFrozen(String),
+    /// The frozen run is no scenario; what is wrong with it.
+    #[error("written down as a script, the run cannot be loaded: {0}")]
+    NotLoaded(String),
 }
 
 /// What shrinking needs besides the run: names, a way to survive panics, and a bound on runs.
@@ -97,7 +102,9 @@ pub fn shrink_draft(
     frozen: Draft,
     wanted: &Fingerprint,
 ) -> Result<Shrunk, NotShrunk> {
-    let before = frozen.size();
+    if let Err(error) = load(tools.registry, "frozen", &Edited::new(frozen.text())) {
+        return Err(NotShrunk::NotLoaded(error.mistakes[0].message.clone()));
+    }
     let (best, tried) = (frozen.clone(), BTreeMap::new());
     let mut shrinker = Shrinker { tools, wanted, runs: 0, best, tried };
     if !shrinker.fails(&frozen) {
@@ -105,7 +112,7 @@ pub fn shrink_draft(
     }
     shrinker.calm_down();
     while shrinker.thin_out() | shrinker.simplify() {}
-    Ok(shrinker.finish(before))
+    Ok(shrinker.finish(frozen))
 }
 
 /// A run, recorded, and the panic that ended it, if one did.
@@ -231,13 +238,14 @@ impl Shrinker<'_> {
         Seen::of(&plan, Seed(1), self.tools.catch)
     }
 
-    fn finish(mut self, before: Size) -> Shrunk {
+    fn finish(mut self, frozen: Draft) -> Shrunk {
         // Long enough for what is repaired to come to rest: the file shall hold then.
         self.attempt(|draft| draft.run_for += draft.patience);
         self.best.expect = freeze::violations(&self.recorded(&self.best).run);
         let seen = self.recorded(&self.best);
         assert!(seen.fails_so(self.wanted), "the fingerprint was kept all the way");
         let cut_short = self.runs >= self.tools.runs_max;
-        Shrunk { draft: self.best, seen, before, runs: self.runs, cut_short }
+        let before = frozen.size();
+        Shrunk { draft: self.best, seen, frozen, before, runs: self.runs, cut_short }
     }
 }

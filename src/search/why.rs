@@ -1,11 +1,16 @@
 //! Why: but-for causes. The same weather, one thing changed: does it still fail?
 //!
 //! ```text
-//!   script ──┬─ without one fault, loss, delay or choice ──▶ holds │ still violated │ fails otherwise
-//!            ├─ a delay or an absence a little shorter ─────▶ up to which length it holds
-//!            ├─ with an ablated step put back ──────────────▶ …
+//!   shrunk ──┬─ without one fault, loss, delay or choice ──▶ holds │ still violated │ fails otherwise
+//!            └─ a delay or an absence a little shorter ─────▶ up to which length it holds
+//!   whole  ──┬─ with an ablated step put back ──────────────▶ …
 //!            └─ with another setting of the protocol ───────▶ …
 //! ```
+//!
+//! What is taken away is taken from the shrunk script, since only what a failure needs can be its
+//! cause. Another protocol is asked of the whole run: it sends other messages, and they shall meet
+//! every cut and every crash that the run had. In a shrunk script a cut may have become the loss of
+//! the one message that it stopped, and a cure found there would cure nothing.
 //!
 //! Decisions have names, so whatever is not changed stays exactly as it was: the question "would it
 //! have happened without this?" has an exact answer. A statistical answer (how often do runs with
@@ -17,7 +22,7 @@
 use super::{
     fingerprint::Fingerprint,
     freeze,
-    shrink::{Seen, Tools},
+    shrink::{Seen, Shrunk, Tools},
 };
 use crate::{
     base::{ids::Seed, text::source::Edited, time::Duration},
@@ -25,7 +30,7 @@ use crate::{
     scenario::{
         load::load,
         model::{Do, Fault, Group, SpanText},
-        script::{ChoiceLine, ClockLine, FateText, MessageLine, SpanLine},
+        script::{ChoiceLine, ClockLine, FateText, MessageLine, Part, ScriptText, SpanLine},
         write::Draft,
     },
 };
@@ -33,7 +38,8 @@ use crate::{
 /// How often a length is halved.
 const HALVINGS: u32 = 14;
 
-/// One thing that was changed, and what came of it.
+/// One thing that was changed, and what came of it. It was changed in the shrunk script or in the
+/// whole one, by its kind.
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// What was changed, in words: `without the crash of c (window)`.
@@ -72,18 +78,19 @@ pub enum Outcome {
     Otherwise(Vec<Fingerprint>),
 }
 
-/// Changes one thing of a script after the other. The script fails in the wanted way.
+/// Changes one thing of a failure after the other.
 pub fn why(
     tools: Tools<'_>,
-    draft: &Draft,
+    shrunk: &Shrunk,
     wanted: &Fingerprint,
     alternatives: &[Alternative],
 ) -> Vec<Changed> {
-    let asker = Asker { tools, draft, wanted };
-    let mut changed = asker.without();
-    changed.extend(asker.shorter());
-    changed.extend(asker.restored());
-    changed.extend(alternatives.iter().filter_map(|one| asker.setting(one)));
+    let small = Asker { tools, draft: &shrunk.draft, wanted };
+    let mut changed = small.without();
+    changed.extend(small.shorter());
+    let whole = Asker { tools, draft: &shrunk.frozen, wanted };
+    changed.extend(whole.restored());
+    changed.extend(alternatives.iter().filter_map(|one| whole.setting(one)));
     changed
 }
 
@@ -113,33 +120,38 @@ impl Asker<'_> {
         Some(Changed { what, kind, outcome, seen, draft })
     }
 
+    /// The settings of the protocol, those that are left out included.
+    fn settings(&self, draft: &Draft) -> Option<String> {
+        let plan = load(self.tools.registry, "changed", &Edited::new(draft.text())).ok()?;
+        Some(plan.configured.settings())
+    }
+
     fn still_violated(&self, draft: &Draft) -> bool {
         self.see(draft).is_some_and(|seen| seen.fails_so(self.wanted))
     }
 
     /// Each thing that went wrong, taken away.
     fn without(&self) -> Vec<Changed> {
-        let mut changed = self.each(|draft| &mut draft.faults, fault_words);
-        changed.extend(self.each(|draft| &mut draft.script.messages, message_words));
-        changed.extend(self.each(|draft| &mut draft.script.choices, choice_words));
-        changed.extend(self.each(|draft| &mut draft.script.forces, force_words));
-        changed.extend(self.each(|draft| &mut draft.script.timers, timer_words));
-        changed.extend(self.each(|draft| &mut draft.script.clocks, clock_words));
+        let Draft { faults, script, .. } = self.draft;
+        let fault = |place: usize| {
+            let what = fault_words(&faults[place]);
+            self.less(what, |draft| drop(draft.faults.remove(place)))
+        };
+        let mut changed: Vec<Changed> = (0..faults.len()).filter_map(fault).collect();
+        for part in Part::ALL {
+            let line = |place: usize| {
+                let what = decision_words(script, part, place);
+                self.less(what, |draft| draft.script.part(part).remove(place..place + 1))
+            };
+            changed.extend((0..script.count(part)).filter_map(line));
+        }
         changed
     }
 
-    fn each<T>(
-        &self,
-        list: impl Fn(&mut Draft) -> &mut Vec<T>,
-        words: impl Fn(&T) -> String,
-    ) -> Vec<Changed> {
-        let all = list(&mut self.draft.clone()).len();
-        let without = |place| {
-            let mut draft = self.draft.clone();
-            let gone = list(&mut draft).remove(place);
-            self.ask(Kind::Without, format!("without {}", words(&gone)), draft)
-        };
-        (0..all).filter_map(without).collect()
+    fn less(&self, what: String, take_away: impl FnOnce(&mut Draft)) -> Option<Changed> {
+        let mut draft = self.draft.clone();
+        take_away(&mut draft);
+        self.ask(Kind::Without, format!("without {what}"), draft)
     }
 
     /// Each absence and delay: up to which length it holds.
@@ -223,10 +235,10 @@ impl Asker<'_> {
         for (field, value) in settings {
             edited.set(field, value, called).ok()?;
         }
-        if edited.text == self.draft.protocol {
-            return None;
-        }
         let draft = Draft { protocol: edited.text, ..self.draft.clone() };
+        if self.settings(&draft)? == self.settings(self.draft)? {
+            return None; // It may be the default and stand nowhere.
+        }
         self.ask(Kind::Setting, format!("with {called}"), draft)
     }
 }
@@ -291,12 +303,28 @@ fn message_words(line: &MessageLine) -> String {
     format!("{what} {}", named(line))
 }
 
+/// One line of a script.
+fn decision_words(script: &ScriptText, part: Part, place: usize) -> String {
+    match part {
+        Part::Messages => message_words(&script.messages[place]),
+        Part::Forces => force_words(&script.forces[place]),
+        Part::Syncs => sync_words(&script.syncs[place]),
+        Part::Timers => timer_words(&script.timers[place]),
+        Part::Choices => choice_words(&script.choices[place]),
+        Part::Clocks => clock_words(&script.clocks[place]),
+    }
+}
+
 fn choice_words(ChoiceLine { node, label, topic, .. }: &ChoiceLine) -> String {
     format!("the choice `{label}` of {node} about t{topic}")
 }
 
 fn force_words(SpanLine { node, label, takes, .. }: &SpanLine) -> String {
     format!("the {takes} that forcing {label} took on {node}")
+}
+
+fn sync_words(SpanLine { node, label, takes, .. }: &SpanLine) -> String {
+    format!("the {takes} that the sync of {label} took on {node}")
 }
 
 fn timer_words(SpanLine { node, label, takes, .. }: &SpanLine) -> String {

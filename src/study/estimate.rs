@@ -62,6 +62,8 @@ pub struct Estimate {
     pub value: Option<f64>,
     /// The 95 % interval; none where nothing can be said.
     pub interval: Option<Interval>,
+    /// Where it may lie within four standard deviations: what a formula is held to.
+    pub tolerance: Option<Interval>,
     /// Trials: operations, doubts or seeds.
     pub trials: u64,
 }
@@ -71,19 +73,24 @@ impl Statistic {
     pub fn estimate(self, samples: &Samples) -> Estimate {
         let trials: u64 = samples.pairs.iter().map(|pair| pair.of).sum();
         if trials == 0 {
-            return Estimate { value: None, interval: None, trials };
+            return Estimate { value: None, interval: None, tolerance: None, trials };
         }
-        let (value, interval) = match self {
+        let (value, [interval, tolerance]) = match self {
             Self::Mean => mean(&samples.pairs),
             Self::Share => share(&samples.pairs),
             Self::Quantile(at) => quantile(samples, at),
         };
-        Estimate { value: Some(value), interval, trials }
+        Estimate { value: Some(value), interval, tolerance, trials }
     }
 }
 
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
+/// How many standard deviations a formula may be off: more happens once in sixteen thousand cells.
+const TOLERATED: f64 = 4.0;
+
+/// The 95 % interval, and the one of tolerance.
+type Intervals = [Option<Interval>; 2];
 
 /// A ratio of sums over seeds.
 struct Ratio {
@@ -109,19 +116,22 @@ fn ratio(pairs: impl Iterator<Item = Pair> + Clone) -> Ratio {
     Ratio { value, variance: residuals / (all * all), seeds, trials }
 }
 
-fn mean(pairs: &[Pair]) -> (f64, Option<Interval>) {
+fn mean(pairs: &[Pair]) -> (f64, Intervals) {
     let Ratio { value, variance, seeds, .. } = ratio(pairs.iter().copied());
-    let interval = (1 < seeds).then(|| {
-        let unbiased = variance * seeds as f64 / (seeds - 1) as f64;
-        let half = student(seeds - 1) * libm::sqrt(unbiased);
-        Interval { low: value - half, high: value + half }
-    });
-    (value, interval)
+    let within = |deviations: f64| {
+        (1 < seeds).then(|| {
+            let unbiased = variance * seeds as f64 / (seeds - 1) as f64;
+            let half = deviations / Z * student(seeds - 1) * libm::sqrt(unbiased);
+            Interval { low: value - half, high: value + half }
+        })
+    };
+    (value, [Z, TOLERATED].map(within))
 }
 
-fn share(pairs: &[Pair]) -> (f64, Option<Interval>) {
+fn share(pairs: &[Pair]) -> (f64, Intervals) {
     let (share, trials) = effective(pairs.iter().copied());
-    (share, trials.map(|trials| wilson(share, trials)))
+    let within = |deviations| trials.map(|trials| wilson(share, trials, deviations));
+    (share, [Z, TOLERATED].map(within))
 }
 
 /// A share, and how many independent trials it is worth: never more than there were. None when
@@ -136,17 +146,19 @@ fn effective(pairs: impl Iterator<Item = Pair> + Clone) -> (f64, Option<f64>) {
     (value, (1 < seeds || trials <= 1.0).then_some(worth))
 }
 
-/// Wilson's interval (1927) of a share over so many trials, which need not be a whole number.
-fn wilson(share: f64, trials: f64) -> Interval {
-    let middle = share + Z * Z / (2.0 * trials);
-    let spread = share * (1.0 - share) / trials + Z * Z / (4.0 * trials * trials);
-    let (width, scale) = (Z * libm::sqrt(spread), 1.0 + Z * Z / trials);
+/// Wilson's interval (1927) of a share over so many trials, which need not be a whole number: all
+/// probabilities of which the share is no further off than so many of their standard deviations.
+fn wilson(share: f64, trials: f64, deviations: f64) -> Interval {
+    let square = deviations * deviations;
+    let middle = share + square / (2.0 * trials);
+    let spread = share * (1.0 - share) / trials + square / (4.0 * trials * trials);
+    let (width, scale) = (deviations * libm::sqrt(spread), 1.0 + square / trials);
     let low = if share <= 0.0 { 0.0 } else { ((middle - width) / scale).max(0.0) };
     let high = if 1.0 <= share { 1.0 } else { ((middle + width) / scale).min(1.0) };
     Interval { low, high }
 }
 
-fn quantile(samples: &Samples, at: f64) -> (f64, Option<Interval>) {
+fn quantile(samples: &Samples, at: f64) -> (f64, Intervals) {
     let mut sorted = samples.values.clone();
     sorted.sort_unstable();
     let count = sorted.len() as f64;
@@ -155,15 +167,17 @@ fn quantile(samples: &Samples, at: f64) -> (f64, Option<Interval>) {
     let below: Vec<Pair> =
         samples.pairs.iter().map(|pair| below(&mut rest, *pair, value)).collect();
     let (_, trials) = effective(below.into_iter());
-    let interval = trials.and_then(|trials| {
-        let half = Z * libm::sqrt(at * (1.0 - at) / trials) * count;
-        let (low, high) = (at * count - half, at * count + half + 1.0);
-        // Beyond the least and the greatest value nothing is known.
-        let known = 1.0 <= low && high <= count;
-        let place = |rank: f64| sorted[self::rank(rank, sorted.len())] as f64;
-        known.then(|| Interval { low: place(low), high: place(high) })
-    });
-    (value as f64, interval)
+    let within = |deviations: f64| {
+        trials.and_then(|trials| {
+            let half = deviations * libm::sqrt(at * (1.0 - at) / trials) * count;
+            let (low, high) = (at * count - half, at * count + half + 1.0);
+            // Beyond the least and the greatest value nothing is known.
+            let known = 1.0 <= low && high <= count;
+            let place = |rank: f64| sorted[self::rank(rank, sorted.len())] as f64;
+            known.then(|| Interval { low: place(low), high: place(high) })
+        })
+    };
+    (value as f64, [Z, TOLERATED].map(within))
 }
 
 /// How many values of one seed lie at or below a value.
@@ -274,6 +288,27 @@ mod tests {
         assert_eq!((interval.low, interval.high), (470.0, 532.0));
         let tail = Statistic::Quantile(0.999).estimate(&samples);
         assert_eq!((tail.value, tail.interval), (Some(999.0), None), "the tail is too short");
+    }
+
+    #[test]
+    fn what_is_tolerated_is_four_standard_deviations() {
+        // A share: just as far as four deviations of what the formula says, and not of the share.
+        let tolerated = Statistic::Share.estimate(&pairs(&[(1, 1); 30])).tolerance;
+        assert_eq!(tolerated.map(|interval| interval.high), Some(1.0));
+        let mut all = vec![(0, 1); 900];
+        all.extend([(1, 1); 100]);
+        let Interval { low, high } =
+            Statistic::Share.estimate(&pairs(&all)).tolerance.expect("many seeds");
+        for end in [low, high] {
+            close((0.1 - end).abs(), 4.0 * libm::sqrt(end * (1.0 - end) / 1_000.0));
+        }
+        // What is certain may be off by nothing.
+        let mut one_in_many = vec![(0, 1); 100_000];
+        one_in_many[0] = (1, 1);
+        let once = Statistic::Share.estimate(&pairs(&one_in_many));
+        assert!(once.tolerance.is_some_and(|interval| 0.0 < interval.low), "{once:?}");
+        let mean = Statistic::Mean.estimate(&pairs(&[(7, 1); 40])).tolerance.expect("many seeds");
+        assert_eq!((mean.low, mean.high), (7.0, 7.0));
     }
 
     #[test]

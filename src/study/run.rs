@@ -140,11 +140,10 @@ fn measured(study: &Study, cell: &Cell, samples: &[Samples], first_hash: u128) -
     let all = study.measures.iter().zip(&cell.metrics).zip(samples);
     let estimates = all.map(|((measure, metric), samples)| {
         let factor = measure.metric.unit.factor();
-        let Estimate { value, interval, trials } = metric.statistic.estimate(samples);
-        let scaled = |number: f64| number * factor;
-        let interval = interval
-            .map(|Interval { low, high }| Interval { low: scaled(low), high: scaled(high) });
-        Estimate { value: value.map(scaled), interval, trials }
+        let Estimate { value, interval, tolerance, trials } = metric.statistic.estimate(samples);
+        let scaled = |Interval { low, high }| Interval { low: low * factor, high: high * factor };
+        let (interval, tolerance) = (interval.map(scaled), tolerance.map(scaled));
+        Estimate { value: value.map(|value| value * factor), interval, tolerance, trials }
     });
     Measured { estimates: estimates.collect(), first_hash }
 }

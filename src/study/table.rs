@@ -70,7 +70,7 @@ impl Told<'_> {
             for ((measure, estimate), form) in all {
                 row.push(shown_estimate(estimate, measure.metric.unit));
                 if measure.closed_form.is_some() {
-                    row.push(form.map_or("-".to_owned(), |form| shown(form, measure.metric.unit)));
+                    row.push(held_against(*form, estimate, measure.metric.unit));
                 }
             }
             rows.push(row);
@@ -120,16 +120,23 @@ impl Told<'_> {
         let Some(form) = measure.closed_form.as_ref().map(|form| form.form) else {
             return Vec::new();
         };
-        let (mut inside, mut compared) = (0, 0);
-        for (cell, measured) in self.cells.iter().zip(self.measured) {
-            let (form, estimate) = (cell.closed_forms[place], &measured.estimates[place]);
-            if let (Some(form), Some(interval)) = (form, estimate.interval) {
-                compared += 1;
-                inside += usize::from(lies_in(form, interval));
+        let count = |of: fn(&Estimate) -> Option<Interval>| {
+            let (mut inside, mut compared) = (0, 0);
+            for (cell, measured) in self.cells.iter().zip(self.measured) {
+                if let (Some(form), Some(interval)) =
+                    (cell.closed_forms[place], of(&measured.estimates[place]))
+                {
+                    compared += 1;
+                    inside += usize::from(lies_in(form, interval));
+                }
             }
-        }
+            format!("{inside} of {compared} cells")
+        };
         let formula = format!("{}: {} ({})", form.name, form.formula, form.source);
-        let words = format!("inside the interval in {inside} of {compared} cells");
+        let [tolerated, inside] = [count(|one| one.tolerance), count(|one| one.interval)];
+        let words = format!(
+            "within four standard deviations in {tolerated}; inside the interval in {inside}"
+        );
         vec![vec!["closed form".to_owned(), formula], vec![String::new(), words]]
     }
 
@@ -148,7 +155,7 @@ impl Told<'_> {
         for (cell, measured) in self.cells.iter().zip(self.measured) {
             let mut row: Vec<String> = self.labels(cell).iter().map(|l| csv_cell(l)).collect();
             for (place, measure) in self.study.measures.iter().enumerate() {
-                let Estimate { value, interval, trials } = measured.estimates[place];
+                let Estimate { value, interval, trials, .. } = measured.estimates[place];
                 let ends = interval.map(|Interval { low, high }| (low, high)).unzip();
                 row.extend([value, ends.0, ends.1].map(number));
                 row.push(trials.to_string());
@@ -172,7 +179,7 @@ impl Told<'_> {
         let points = axes.zip(self.labels(cell).into_iter().map(Value::from));
         let mut measures = serde_json::Map::new();
         for (place, measure) in self.study.measures.iter().enumerate() {
-            let Estimate { value, interval, trials } = measured.estimates[place];
+            let Estimate { value, interval, trials, .. } = measured.estimates[place];
             let interval = interval.map(|Interval { low, high }| [low, high]);
             let mut object = json!({
                 "metric": measure.metric.name,
@@ -184,6 +191,8 @@ impl Told<'_> {
             });
             if measure.closed_form.is_some() {
                 object["closed_form"] = json!(cell.closed_forms[place]);
+                object["within_tolerance"] =
+                    json!(fits(cell.closed_forms[place], &measured.estimates[place]));
             }
             measures.insert(measure.name.clone(), object);
         }
@@ -214,6 +223,22 @@ impl Told<'_> {
 pub fn lies_in(form: f64, Interval { low, high }: Interval) -> bool {
     let slack = 1e-9 * form.abs();
     low - slack <= form && form <= high + slack
+}
+
+/// Whether a formula is within four standard deviations of an estimate, where both are there.
+pub fn fits(form: Option<f64>, estimate: &Estimate) -> Option<bool> {
+    form.zip(estimate.tolerance).map(|(form, tolerance)| lies_in(form, tolerance))
+}
+
+/// What a formula says, and whether that is what was measured.
+fn held_against(form: Option<f64>, estimate: &Estimate, unit: Unit) -> String {
+    let Some(number) = form else { return "-".to_owned() };
+    let verdict = match fits(form, estimate) {
+        Some(true) => " fits",
+        Some(false) => " DIFFERS",
+        None => "",
+    };
+    shown(number, unit) + verdict
 }
 
 /// A number with four digits that count, and its unit where the column does not say it.

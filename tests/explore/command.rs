@@ -57,10 +57,56 @@ fn what_cannot_be_explored_is_refused_with_the_reason() {
         (&["--network", "multiset"], "--firings"),
         (&["--model", "nonsense"], "there are: transaction_commit"),
         (&["--model", "two_phase", "--size", "99"], "resource managers"),
+        (&["--operations", "0"], "0 is not in"),
+        (&["--model", "two_phase", "--set", "foo=bar"], "cannot be used with"),
+        (&["--model", "two_phase", "--timers", "ordered"], "cannot be used with"),
+        (&["--model", "two_phase", "--firings", "3"], "cannot be used with"),
+        (&["--model", "two_phase", "--no-checks"], "cannot be used with"),
+        (&["--model", "two_phase", "--operations", "5"], "cannot be used with"),
+        (&["--model", "two_phase", "--duplicate", "1"], "cannot be used with"),
+        (&["--model", "two_phase", "--seed", "2"], "cannot be used with"),
+        (&["--model", "two_phase", "--loss", "1"], "needs --network multiset"),
+        (&["--model", "two_phase", "--network", "multiset", "--loss", "2"], "is 0 or 1"),
+        (&["--model", "two_phase", "--crashes", "2"], "is 0 or 1"),
     ] {
         let (code, _, complaint) = run(arguments);
         assert_eq!(code, 2, "{complaint}");
         assert!(complaint.contains(reason), "{complaint}");
+    }
+}
+
+#[test]
+fn what_no_order_put_to_the_test_did_not_hold() {
+    let (code, screen, _) = run(&["--set", "checks=[Durability]"]);
+    assert_eq!(code, 3, "without a crash nothing can be forgotten: {screen}");
+    assert!(screen.contains("not exercised durability\n"), "{screen}");
+    assert!(!screen.contains("\nholds"), "{screen}");
+    assert!(screen.contains("holds, but nothing was put to the test"), "{screen}");
+
+    let (code, screen, _) = run(&["--set", "checks=[Durability]", "--crashes", "1"]);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("\nholds      durability\n"), "{screen}");
+    assert!(!screen.contains("not exercised"), "{screen}");
+
+    let (code, screen, _) = run(&["--set", "checks=[Durability, Conservation]"]);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("\nholds      conservation\nnot exercised durability\n"), "{screen}");
+    assert!(screen.contains("holds, as far as it was put to the test"), "{screen}");
+
+    let (code, screen, _) = run(&["--no-checks"]);
+    assert_eq!(code, 3, "{screen}");
+    assert!(screen.contains("holds, but nothing was put to the test"), "{screen}");
+}
+
+#[test]
+fn the_screen_says_what_was_left_out_and_how_to_have_it_again() {
+    let bounds = ["--max-states", "100", "--no-checks", "--set", "network.order=Fifo"];
+    let (_, screen, _) = run(&bounds);
+    let left_out = "left out   the order that its links keep (network.order: Fifo), all latencies";
+    assert!(screen.contains(left_out), "{screen}");
+    let again = screen.lines().find(|line| line.starts_with("again")).expect("it says how");
+    for flag in ["--max-states 100", "--no-checks", "network.order=Fifo"] {
+        assert!(again.contains(flag), "{again}");
     }
 }
 

@@ -209,7 +209,7 @@ pub(crate) fn plan(settings: &str, checks: &str) -> Plan {
             protocol: Toy({settings}),
             workload: Requests([(at: "0ms", ask: Audit)]),
             checks: [{checks}],
-            run: (for: "1s"),
+            run: (for: "3s"), // Longer than a client waits.
         )"#
     );
     let registry = Registry::built_in().with_protocol::<Toy>();

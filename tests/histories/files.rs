@@ -178,6 +178,51 @@ fn times_are_on_every_line_or_on_none_and_a_nemesis_is_skipped() {
     refused(Model::Register, &mixed, &[(4, "lines before have no `time`")]);
 }
 
+#[test]
+fn lines_ascend_by_index_and_may_share_a_time() {
+    let text = r#"{"index":5,"time":7,"process":0,"type":"invoke","f":"write","key":"x","value":1}
+{"index":6,"time":7,"process":1,"type":"invoke","f":"write","key":"x","value":2}
+"#;
+    assert_eq!(read(text, Model::Register, CasFail::Unknown).unwrap().calls.len(), 2);
+    let text = text.replace("\"index\":6", "\"index\":4");
+    refused(Model::Register, &text, &[(2, "index 4 comes after 5 in line 1")]);
+}
+
+#[test]
+fn a_key_is_one_number_or_text() {
+    for key in ["[1]", "{}"] {
+        let text = format!(
+            "{{\"index\":0,\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"key\":{key}}}"
+        );
+        refused(Model::Register, &text, &[(1, "`key` is a number or a text")]);
+    }
+}
+
+#[test]
+fn a_misspelt_field_is_told_once() {
+    let text = r#"{"index":0,"process":0,"type":"invoke","f":"read","kye":"x"}
+{"index":1,"process":0,"type":"ok","f":"read","key":"x","value":1}"#;
+    refused(Model::Register, text, &[(1, "did you mean `key`?")]);
+}
+
+#[test]
+fn a_store_holds_texts_when_something_whole_is_one() {
+    let elements = [(0, "invoke", "append", "\"a\""), (0, "ok", "append", "\"a\"")];
+    let read_list = [(0, "invoke", "read", "null"), (0, "ok", "read", "[\"a\"]")];
+    let told = words(Model::KvAppend, &[elements, read_list].concat());
+    assert_eq!(told, ["append \"a\"", "read -> [\"a\"]"]);
+    let unanswered = [(0, "invoke", "write", "\"ab\"")];
+    assert_eq!(words(Model::KvAppend, &unanswered), ["write [\"a\",\"b\"]"]);
+}
+
+#[test]
+fn the_most_negative_numbers_keep_their_digits() {
+    for number in ["-9223372036854775808", "-9223372032559808513", "-9223372032559808512"] {
+        let events = [(0, "invoke", "write", number), (0, "ok", "write", number)];
+        assert_eq!(words(Model::Register, &events), [format!("write {number}")]);
+    }
+}
+
 // The command.
 
 struct Told {

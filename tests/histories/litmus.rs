@@ -37,6 +37,8 @@ pub(crate) fn story(lines: &[&str]) -> Vec<Op> {
             "lacks" => What::Contains(number(1), false),
             "set" => What::ReadSet(list()),
             "enqueue" => What::Enqueue(number(1)),
+            "dequeue" if words[1] == "?" => What::Dequeue(None),
+            "pop" if words[1] == "?" => What::Pop(None),
             "dequeue" => What::Dequeue(Some(maybe(1))),
             "push" => What::Push(number(1)),
             "pop" => What::Pop(Some(maybe(1))),
@@ -93,6 +95,43 @@ fn a_read_sees_the_last_write_or_one_that_overlaps_it() {
         "no order of the calls on the object explains that process 1 was answered `read -> 1` at \
          40ns; legal was read -> 2"
     );
+}
+
+#[test]
+fn what_would_have_been_legal_is_told_of_every_kind_of_answer() {
+    for (model, lines, legal) in [
+        (Model::CasRegister, ["0: write 3 @0..5", "0: cas 1 2 @10..20"], "cas 3 -> 2"),
+        (Model::KvAppend, ["0: append 1 @0..5", "0: list @10..20"], "read -> [1]"),
+        (Model::Set, ["0: add 1 @0..5", "0: set @10..20"], "read -> [1]"),
+        (Model::Set, ["0: add 1 @0..5", "0: lacks 1 @10..20"], "contains 1 -> true"),
+        (Model::Queue, ["0: enqueue 1 @0..5", "0: dequeue 2 @10..20"], "dequeue -> 1"),
+        (Model::Queue, ["0: enqueue 1 @6..", "0: dequeue 1 @0..5"], "dequeue -> null"),
+        (Model::Stack, ["0: push 1 @0..5", "0: pop 2 @10..20"], "pop -> 1"),
+    ] {
+        let sentence = illegal(model, &lines);
+        assert!(sentence.ends_with(&format!("; legal was {legal}")), "{sentence}, not {legal}");
+    }
+}
+
+#[test]
+fn who_took_something_may_have_taken_what_nobody_else_saw() {
+    let queue = ["0: enqueue 9 @0..", "1: enqueue 1 @1..5", "2: dequeue ? @6..8"];
+    legal(Model::Queue, &[&queue[..], &["2: dequeue 1 @9..12"]].concat());
+    illegal(Model::Queue, &[&queue[1..], &["2: dequeue 1 @9..12"]].concat());
+    let stack = ["1: push 1 @0..5", "0: push 9 @6..", "2: pop ? @7..8"];
+    legal(Model::Stack, &[&stack[..], &["2: pop 1 @9..12"]].concat());
+    illegal(Model::Stack, &["1: push 1 @0..5", "2: pop ? @7..8", "2: pop 1 @9..12"]);
+}
+
+#[test]
+fn a_set_is_illegal_where_one_of_its_elements_is() {
+    let before = ["0: add 1 @0..50", "1: add 2 @1..10", "2: remove 2 @20..30", "3: set 1 @31..60"];
+    legal(Model::Set, &[&before[..], &["4: lacks 2 @40..45"]].concat());
+    illegal(Model::Set, &[&before[..], &["4: has 2 @40..45"]].concat());
+    // Each element by itself is legal here; the reads disagree on which came first.
+    let both = ["0: add 1 @0..100", "1: add 2 @1..100", "2: set 1 @10..20"];
+    legal(Model::Set, &[&both[..], &["3: set 1 2 @11..30"]].concat());
+    illegal(Model::Set, &[&both[..], &["3: set 2 @11..30"]].concat());
 }
 
 #[test]

@@ -243,3 +243,42 @@ fn a_history_that_blows_the_search_is_unknown() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn unknown_calls_that_nobody_sees_cost_no_configurations() {
+    let op = |process, (invoked, ended), what| Op { process, invoked, ended, what };
+    let unknown = |what: fn(i64) -> What| {
+        (0..20).map(move |number| op(10 + number as u32, (number, None), what(100 + number as i64)))
+    };
+    let list = [
+        op(0, (30, Some(31)), What::Replace(vec![1])),
+        op(0, (32, Some(33)), What::ReadList(vec![2])),
+    ];
+    let queue = [
+        op(0, (30, Some(31)), What::Enqueue(1)),
+        op(1, (32, None), What::Dequeue(None)),
+        op(0, (33, Some(34)), What::Dequeue(Some(Some(2)))),
+    ];
+    for (model, what, seen) in [
+        (Model::KvAppend, What::Append as fn(i64) -> What, &list[..]),
+        (Model::KvAppend, |number| What::Replace(vec![number]), &list),
+        (Model::Queue, What::Enqueue, &queue),
+    ] {
+        let ops: Vec<Op> = unknown(what).chain(seen.iter().cloned()).collect();
+        let limit = least_limit(&history(&ops), model);
+        assert_eq!(limit, Some(64), "{model:?}");
+    }
+}
+
+#[test]
+fn a_set_that_is_never_read_whole_is_as_many_searches_as_it_has_elements() {
+    // Forty elements are added at once, and one that nobody added is there.
+    let op = |process, (invoked, ended), what| Op { process, invoked, ended: Some(ended), what };
+    let mut ops: Vec<Op> = (0..40)
+        .map(|number| op(number as u32, (number as u64, 100 + number as u64), What::Add(number)))
+        .collect();
+    ops.push(op(50, (50, 90), What::Contains(99, true)));
+    assert_eq!(least_limit(&history(&ops), Model::Set), Some(64));
+    ops.push(op(51, (51, 91), What::ReadSet(vec![3])));
+    assert_eq!(least_limit(&history(&ops), Model::Set), Some(64), "split to be found illegal");
+}

@@ -26,6 +26,7 @@ use crate::{
         signal::{Signal, What},
     },
 };
+use std::collections::BTreeMap;
 
 /// Gathers the calls on registers from signals.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,17 @@ struct Gathering {
     process: u32,
     operation: Operation,
     ended: Option<(Signal, Ending)>,
+    /// The calls from this place on were invoked after it had ended.
+    followed_from: usize,
+}
+
+/// What a client did or heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::checkers) enum Step {
+    /// It asked.
+    Invoked(OpId, Operation),
+    /// It heard, or gave up.
+    Ended(OpId, Ending),
 }
 
 impl Gathered {
@@ -58,11 +70,16 @@ impl Gathered {
             {
                 self.places.insert(op, self.calls.len());
                 let process = u32::from(client.0);
-                self.calls.push(Gathering { invoked: *signal, process, operation, ended: None });
+                let (invoked, ended, followed_from) = (*signal, None, usize::MAX);
+                self.calls.push(Gathering { invoked, process, operation, ended, followed_from });
             }
             What::Ended(op, ending) => {
+                let followed_from = self.calls.len();
                 if let Some(&place) = self.places.get(&op) {
-                    self.calls[place].ended.get_or_insert((*signal, ending));
+                    let call = &mut self.calls[place];
+                    if call.ended.is_none() {
+                        (call.ended, call.followed_from) = (Some((*signal, ending)), followed_from);
+                    }
                 }
             }
             _ => {}
@@ -86,6 +103,22 @@ impl Gathered {
         Judgement { property, verdict, exercised, note }
     }
 
+    /// What clients did and heard, one after the other, without times. Of ends between the same two
+    /// invocations the order is not known, and no judge asks for it.
+    pub(in crate::checkers) fn steps(&self) -> impl Iterator<Item = Step> {
+        let op_of: BTreeMap<usize, OpId> =
+            self.places.iter().map(|(&op, &place)| (place, op)).collect();
+        let mut steps = Vec::with_capacity(2 * self.calls.len());
+        for (place, call) in self.calls.iter().enumerate() {
+            let op = op_of[&place];
+            steps.push(((place, 1), Step::Invoked(op, call.operation)));
+            let ended = call.ended.map(|(_, ending)| Step::Ended(op, ending));
+            steps.extend(ended.map(|step| ((call.followed_from, 0), step)));
+        }
+        steps.sort_by_key(|(order, _)| *order);
+        steps.into_iter().map(|(_, step)| step)
+    }
+
     /// The signals of a call: of its invocation, and of its end if it has one.
     fn signals(&self, call: &Call) -> impl Iterator<Item = Signal> {
         let of_call = self.calls.iter().find(|gathered| {
@@ -103,7 +136,7 @@ impl Gathered {
         let mut history = History { whose: Whose::Clients, ..History::default() };
         let initial = history.names.number(initial);
         for gathered in &self.calls {
-            let Gathering { invoked, process, operation, ended } = *gathered;
+            let Gathering { invoked, process, operation, ended, .. } = *gathered;
             let moment =
                 |signal: Signal| Moment { rank: 0, event: signal.event.0.into(), at: signal.at };
             let (answer, ended) = match ended {

@@ -44,6 +44,11 @@ impl Index {
         Err(self.len - 1)
     }
 
+    /// How many words of eight bytes it fills.
+    pub(super) fn kept(&self) -> usize {
+        size_of_val(&self.slots[..]) / size_of::<u64>()
+    }
+
     #[cold]
     fn grow(&mut self, hash_of: impl Fn(u32) -> u64) {
         let room = (2 * self.slots.len()).max(64);

@@ -11,15 +11,16 @@
 //! Source: Herlihy & Wing 1990. Objects are judged one by one, which is exact because the property
 //! is local. Left out are observers without an answer, and unknown calls whose effect no answer
 //! speaks of: dropping those from a legal order leaves a legal order. A set that is never read as a
-//! whole is as many objects as it has elements.
+//! whole is as many objects as it has elements; one that is read is split to find it illegal.
 //!
 //! Limits: the search counts configurations; beyond its limit the verdict is unknown.
 
 use super::{
     Rules, Ruling,
     calls::{Action, Call, History, Seen, SeenList, Value},
+    elements,
     models::{Model, Object, Registers, SequenceModel, SetModel},
-    search::{Found, search},
+    search::{Found, Limit, WORDS_MAX, search},
     witness,
     zones::{self, Zones},
 };
@@ -35,7 +36,7 @@ pub(super) enum Said {
     /// There is none; a part of the calls that shows it.
     Illegal(Vec<Call>),
     /// The search gave up.
-    GaveUp,
+    GaveUp(Limit),
 }
 
 /// Judges a history.
@@ -47,17 +48,21 @@ pub fn linearizable(history: &History, rules: &Rules) -> super::Finding {
         exercised += tested(&calls);
         match judge(history, &calls, rules).0 {
             Said::Legal => {}
-            Said::GaveUp => gave_up = gave_up.or(Some(calls[0].key)),
+            Said::GaveUp(limit) => gave_up = gave_up.or(Some((calls[0].key, limit))),
             Said::Illegal(_) => broken = broken.or(Some(calls)),
         }
     }
     let ruling = match (broken, gave_up) {
         (Some(calls), _) => Ruling::Violated(witness::smallest(history, calls, rules)),
-        (None, Some(key)) => Ruling::Unknown(format!(
-            "the search for an order of the calls on {} met {} configurations or ran out of room",
-            key_name(history, key),
-            rules.states_max
-        )),
+        (None, Some((key, limit))) => {
+            let object = key_name(history, key);
+            let limit = match limit {
+                Limit::States => format!("met {} configurations", rules.states_max),
+                Limit::Room => format!("filled {} MiB", WORDS_MAX >> 17),
+            };
+            let why = format!("the search for an order of the calls on {object} {limit}");
+            Ruling::Unknown(format!("{why}, and may no more"))
+        }
         (None, None) if exercised == 0 => Ruling::NotExercised,
         (None, None) => Ruling::Holds,
     };
@@ -125,13 +130,17 @@ pub(super) fn judge(history: &History, calls: &[Call], rules: &Rules) -> (Said, 
     if let Some(part) = taken_too_often(&calls, &rules.initial) {
         return (Said::Illegal(part), 0);
     }
+    let (part, met) = elements::illegal_part(history, &calls, rules);
+    if let Some(part) = part {
+        return (Said::Illegal(part), met);
+    }
     let sought = order(history, &calls, rules, None);
     let said = match sought.found {
         Found::Order(_) => Said::Legal,
         Found::Nothing => Said::Illegal(calls),
-        Found::GaveUp => Said::GaveUp,
+        Found::GaveUp(limit) => Said::GaveUp(limit),
     };
-    (said, sought.met)
+    (said, met + sought.met)
 }
 
 /// What zones say, where they can say anything.

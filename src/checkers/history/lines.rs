@@ -42,6 +42,7 @@ use super::{
 };
 use crate::base::{text::diagnostic::suggest, time::Time};
 use serde_json::{Map, Value as Json};
+use std::cmp::Ordering;
 
 /// What a failed compare-and-set says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -262,14 +263,16 @@ struct Order {
 
 impl Order {
     fn check(&mut self, event: &Event, told: &mut Vec<String>) {
-        match self.last {
-            Some((index, line)) if index == event.index => {
-                told.push(format!("index {index} is that of line {line} already"));
+        let here = event.index;
+        let last = self.last.map(|(index, line)| (here.cmp(&index), index, line));
+        match last {
+            Some((Ordering::Equal, _, line)) => {
+                told.push(format!("index {here} is that of line {line} already"));
             }
-            Some((index, line)) if index > event.index => {
-                told.push(format!("index {} comes after {index} in line {line}", event.index));
+            Some((Ordering::Less, index, line)) => {
+                told.push(format!("index {here} comes after {index} in line {line}"));
             }
-            _ => self.last = Some((event.index, event.line)),
+            Some((Ordering::Greater, ..)) | None => self.last = Some((here, event.line)),
         }
         match (self.timed, event.at) {
             (Timed::Until(_), None) => {

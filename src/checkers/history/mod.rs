@@ -25,6 +25,7 @@ mod sessions;
 mod staleness;
 
 // How linearizability is decided.
+mod elements;
 mod models;
 mod search;
 mod witness;

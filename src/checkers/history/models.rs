@@ -24,7 +24,7 @@ pub(super) use self::{
     sequence::SequenceModel,
     set::SetModel,
 };
-use super::calls::{Action, Value};
+use super::calls::Value;
 
 /// What kind of object a history is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,22 +82,6 @@ impl Model {
             Self::Mutex => &["acquire", "release"],
         }
     }
-
-    /// Does the model know this action?
-    pub fn knows(self, action: Action) -> bool {
-        let is_register = matches!(self, Self::Register | Self::CasRegister);
-        match action {
-            Action::Read(_) | Action::Write(_) => is_register,
-            Action::Cas { .. } | Action::Mismatch { .. } => self == Self::CasRegister,
-            Action::ReadList(_) | Action::Replace(_) | Action::Extend(_) => self == Self::KvAppend,
-            Action::Add(_) | Action::Remove(_) | Action::Contains(..) | Action::ReadSet(_) => {
-                self == Self::Set
-            }
-            Action::Enqueue(_) | Action::Dequeue(_) => self == Self::Queue,
-            Action::Push(_) | Action::Pop(_) => self == Self::Stack,
-            Action::Acquire | Action::Release => self == Self::Mutex,
-        }
-    }
 }
 
 /// A state, by a number of the model's own.
@@ -125,14 +109,12 @@ pub(super) trait Object {
 
     /// Is it certain that no order goes on from here, now that this call led here? May say no when
     /// in doubt.
-    fn is_hopeless(&self, _call: usize, _from: State, _to: State) -> bool {
-        false
-    }
+    fn is_hopeless(&self, call: usize, from: State, to: State) -> bool;
 
     /// What an observer would be told in this state.
     fn shown(&self, state: State) -> Vec<Value>;
 
-    /// How much it has had to remember, in things of a few words each.
+    /// How many words its states fill.
     fn kept(&self) -> usize {
         0
     }

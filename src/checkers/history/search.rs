@@ -17,7 +17,8 @@
 //! answer the same, only the one that ends first is tried. Remembering whole sets was rejected:
 //! their size grows with the history.
 //!
-//! Limits: configurations and memory are counted, and a search that exceeds its limit says so.
+//! Limits: configurations are counted, and words of memory, and a search that exceeds a limit says
+//! which. Vectors that grow may hold as much again in reserve.
 
 use super::{
     calls::Call,
@@ -32,18 +33,27 @@ pub(super) enum Found {
     Order(Vec<(usize, State)>),
     /// There is none.
     Nothing,
-    /// The limit came first.
-    GaveUp,
+    /// A limit came first.
+    GaveUp(Limit),
 }
 
-/// How many words the memory, or a list of choices, may take at most.
-const WORDS_MAX: usize = 1 << 25;
+/// What a search may have no more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// It met as many configurations as it may.
+    States,
+    /// It filled the room that it may.
+    Room,
+}
+
+/// How much room a search may fill, in words of eight bytes: 256 MiB.
+pub(super) const WORDS_MAX: usize = 1 << 25;
 
 /// Looks for a legal order of calls, each in as many configurations as allowed at most. Says how
 /// many configurations it met.
 pub(super) fn search(calls: &[Call], object: &mut impl Object, states_max: u64) -> (Found, u64) {
     let mut search = Search::new(calls, object);
-    let found = search.run(states_max);
+    let found = search.run(states_max, WORDS_MAX);
     (found, search.memory.len())
 }
 
@@ -114,7 +124,7 @@ impl<'s, O: Object> Search<'s, O> {
         }
     }
 
-    fn run(&mut self, states_max: u64) -> Found {
+    fn run(&mut self, states_max: u64, words_max: usize) -> Found {
         let mut state = self.object.initial();
         loop {
             let choices_start = self.choices.len();
@@ -129,8 +139,10 @@ impl<'s, O: Object> Search<'s, O> {
             }
             if !self.memory.is_new(self.passed, state, &self.open) {
                 self.choices.truncate(choices_start);
-            } else if self.is_exhausted(states_max) {
-                return Found::GaveUp;
+            } else if self.memory.len() > states_max {
+                return Found::GaveUp(Limit::States);
+            } else if self.words() > words_max {
+                return Found::GaveUp(Limit::Room);
             }
             self.frames.push(Frame {
                 state,
@@ -151,9 +163,11 @@ impl<'s, O: Object> Search<'s, O> {
         Found::Order(self.order.iter().map(|&(call, state)| (call as usize, state)).collect())
     }
 
-    fn is_exhausted(&self, states_max: u64) -> bool {
-        let words = [self.memory.words.len(), self.choices.len(), self.object.kept()];
-        self.memory.len() > states_max || words.iter().any(|words| *words > WORDS_MAX)
+    /// How many words are filled by what grows with the search: what it remembers, the way to the
+    /// present configuration, and the states.
+    fn words(&self) -> usize {
+        let way = size_of_val(&self.frames[..]) + size_of_val(&self.choices[..]);
+        self.memory.kept() + self.object.kept() + way / size_of::<u64>()
     }
 
     /// Puts every observer into the order that is right in this state and may come now, and lists
@@ -368,6 +382,11 @@ impl Memory {
         (self.words.len() / self.stride) as u64
     }
 
+    /// How many words it fills.
+    fn kept(&self) -> usize {
+        self.words.len() + self.index.kept()
+    }
+
     /// Remembers a configuration; says whether it was never met before.
     fn is_new(&mut self, passed: u32, state: State, open: &[u64]) -> bool {
         let (stride, len) = (self.stride, self.words.len());
@@ -384,5 +403,66 @@ impl Memory {
             self.words.truncate(len);
         }
         is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::time::Time,
+        checkers::history::{
+            calls::{Action, History, Moment, SeenList, Value},
+            models::SequenceModel,
+        },
+    };
+
+    /// Twelve processes change an object at once; then it is read and has seen too much.
+    fn blown(history: &mut History, change: impl Fn(&mut History, Value) -> Action) {
+        let moment = |at: u64| Moment { rank: 0, event: at, at: Time::from_nanos(at) };
+        let call = |process: u32, action, (invoked, ended)| Call {
+            process,
+            key: Value::NOTHING,
+            action,
+            invoked: moment(invoked),
+            ended: Some(moment(ended)),
+        };
+        for number in 0..12_u32 {
+            let value = Value::number(number.into()).expect("a small number");
+            let action = change(history, value);
+            history.add(call(number, action, (number.into(), 100 + u64::from(number))));
+        }
+        history.rank();
+    }
+
+    fn refused(calls: &[Call], object: &mut impl Object, words_max: usize) -> (Found, usize) {
+        let mut search = Search::new(calls, object);
+        let found = search.run(u64::MAX, words_max);
+        (found, search.words())
+    }
+
+    #[test]
+    fn a_search_gives_up_before_it_fills_more_than_its_room() {
+        let mut lists = History::default();
+        blown(&mut lists, |history, value| match history.calls.len() {
+            0 => Action::Replace(history.list([])),
+            11 => Action::ReadList(SeenList::One(history.list([value, value]))),
+            _ => Action::Extend(history.list([value])),
+        });
+        for words_max in [500, 2_000] {
+            let mut list = SequenceModel::new(&lists, &lists.calls, &[]);
+            let (found, words) = refused(&lists.calls, &mut list, words_max);
+            assert_eq!(found, Found::GaveUp(Limit::Room));
+            assert!(words > words_max && words < 2 * words_max, "{words} of {words_max}");
+        }
+    }
+
+    #[test]
+    fn what_a_search_remembers_counts_as_room() {
+        let mut memory = Memory::new(2);
+        for state in 0..100 {
+            assert!(memory.is_new(0, state, &[0]));
+        }
+        assert_eq!((memory.len(), memory.kept()), (100, 200 + 256 / 2));
     }
 }

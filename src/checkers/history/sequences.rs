@@ -62,7 +62,7 @@ impl Sequences {
             hash_of(&node),
             |number| {
                 let known = &nodes[number as usize];
-                known.parent == parent && known.last == last && known.length > 0
+                known.parent == parent && known.last == last && known.length == node.length
             },
             |number| hash_of(&nodes[number as usize]),
         );
@@ -129,9 +129,9 @@ impl Sequences {
         self.nodes[sequence as usize].length
     }
 
-    /// How many sequences are kept: what the memory is in proportion to.
+    /// How many words of eight bytes they fill.
     pub(super) fn kept(&self) -> usize {
-        self.nodes.len()
+        size_of_val(&self.nodes[..]) / size_of::<u64>() + self.index.kept()
     }
 }
 

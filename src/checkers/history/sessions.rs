@@ -372,3 +372,26 @@ fn proof(
     let calls = shown.into_iter().map(|call| calls[call]).collect();
     Proof { sentence, calls, context: Vec::new(), legal: legal.into_iter().collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{base::time::Time, checkers::history::calls::Moment};
+
+    #[test]
+    fn of_what_came_before_a_call_only_the_latest_is_demanded() {
+        let mut history = History::default();
+        let moment = |at: u64| Moment { rank: 0, event: at, at: Time::from_nanos(at) };
+        for place in 0..4_u64 {
+            let value = Value::number(place as i64).expect("a small number");
+            let action =
+                if place < 3 { Action::Write(value) } else { Action::Read(Seen::One(value)) };
+            let (invoked, ended) = (moment(10 * place), Some(moment(10 * place + 5)));
+            history.add(Call { process: 0, key: Value::NOTHING, action, invoked, ended });
+        }
+        history.rank();
+        let pairs = pairs(&history.calls, [Role::Writes, Role::Reads]);
+        let places: Vec<_> = pairs.iter().map(|pair| (pair.first, pair.second)).collect();
+        assert_eq!(places, [(2, 3)], "whatever came before the third write follows from it");
+    }
+}

@@ -89,9 +89,9 @@ impl Subsets {
         })
     }
 
-    /// How many parts of sets are kept: what the memory is in proportion to.
+    /// How many words of eight bytes they fill.
     pub(super) fn kept(&self) -> usize {
-        self.nodes.len()
+        size_of_val(&self.nodes[..]) / size_of::<u64>() + self.index.kept()
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn smallest(history: &History, calls: Vec<Call>, rules: &Rules) -> Pr
     let last = last_to_end(&calls);
     let few = match judge(history, &calls, rules).0 {
         Said::Illegal(few) => few,
-        Said::Legal | Said::GaveUp => calls.clone(),
+        Said::Legal | Said::GaveUp(_) => calls.clone(),
     };
     let kept = part.let_go(&few);
     let rest = part.without(&few, &kept);

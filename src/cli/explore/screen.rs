@@ -9,15 +9,18 @@
 //! ```
 //!
 //! A count of states means nothing without the bounds it was made within, so both stand on one
-//! screen, and a search that a bound has cut never reads like one that has ended.
+//! screen, and a search that a bound has cut never reads like one that has ended. A property that no
+//! order put to the test did not hold: it is told apart, and where there is no other, an
+//! exploration decides nothing.
 
 use crate::{
+    checkers::PropertyInfo,
     cli::exit::Code,
-    engine::untimed::Timers,
+    engine::{network::Order, untimed::Timers},
     explore::{
         breadth_first::{Bound, Counterexample, End, Explored, Report},
         models::ModelEntry,
-        world::{Checks, Network, WorldModel, WorldOptions},
+        world::{Checks, Network, Patience, WorldModel, WorldOptions},
     },
     scenario::plan::Plan,
 };
@@ -86,9 +89,22 @@ impl Shown<'_> {
         }
         match expected.iter().find(|property| judged(property)) {
             Some(property) => Verdict::NotMet(format!("{says}, but no order violates {property}")),
-            None if expected.is_empty() => Verdict::Met(format!("{says}, as the scenario says")),
+            None if expected.is_empty() => self.held(says),
             None => Verdict::Open(format!("{says}, which cannot be judged without a clock")),
         }
+    }
+
+    /// All was to hold, and nothing is broken: was anything put to the test?
+    fn held(&self, says: String) -> Verdict {
+        let tested = |property: &PropertyInfo| self.model.is_tested(property.name);
+        let all = self.model.judged();
+        if !all.iter().any(tested) {
+            return Verdict::Open(format!("{says}, but nothing was put to the test"));
+        }
+        if !all.iter().all(tested) {
+            return Verdict::Met(format!("{says}, as far as it was put to the test"));
+        }
+        Verdict::Met(format!("{says}, as the scenario says"))
     }
 
     /// One screen for reading.
@@ -105,10 +121,7 @@ impl Shown<'_> {
         line("network", &self.network());
         line("timers", self.timers());
         line("budgets", &self.budgets());
-        if !self.plan.setup.rules.is_empty() {
-            let rules = self.plan.setup.rules.len();
-            line("left out", &format!("the scenario's own faults ({rules}), and all latencies"));
-        }
+        line("left out", &self.left_out());
         text.push('\n');
         text += &ending(report);
         text += &counts(report);
@@ -123,6 +136,22 @@ impl Shown<'_> {
         _ = writeln!(text, "\nexpected   {}", self.verdict().text());
         _ = writeln!(text, "again      {}", self.command);
         text
+    }
+
+    /// What the scenario says and the exploration does without.
+    fn left_out(&self) -> String {
+        let setup = &self.plan.setup;
+        let singles = setup.links.iter().map(|(_, link)| link);
+        let mut links = [&setup.link, &setup.client_link].into_iter().chain(singles);
+        let mut parts = Vec::new();
+        if !setup.rules.is_empty() {
+            parts.push(format!("the scenario's own faults ({})", setup.rules.len()));
+        }
+        if links.any(|link| link.order == Order::Fifo) {
+            parts.push("the order that its links keep (network.order: Fifo)".to_owned());
+        }
+        parts.push("all latencies".to_owned());
+        parts.join(", ")
     }
 
     fn network(&self) -> String {
@@ -160,19 +189,25 @@ impl Shown<'_> {
         if let Some(firings) = budgets.firings {
             parts.push(format!("{firings} firings of timers"));
         }
+        if self.model.patience() == Patience::OutlastsTheRun {
+            parts.push("clients wait for as long as it takes".to_owned());
+        }
         parts.join(", ")
     }
 
     fn judged(&self, text: &mut String) {
         let report = self.report();
         let broken = |name: &str| report.violations.iter().any(|v| v.violation.property == name);
-        let names = |broken_ones: bool| {
+        let unbroken = |tested: bool| {
             let all = self.model.judged().iter().map(|property| property.name);
-            all.filter(|name| broken(name) == broken_ones).collect::<Vec<_>>().join(", ")
+            let listed = all.filter(|name| !broken(name) && self.model.is_tested(name) == tested);
+            listed.collect::<Vec<_>>().join(", ")
         };
         let word = if report.is_exhausted() { "holds" } else { "unbroken" };
-        if !names(false).is_empty() {
-            _ = writeln!(text, "{word:<10} {}", names(false));
+        for (word, names) in [(word, unbroken(true)), ("not exercised", unbroken(false))] {
+            if !names.is_empty() {
+                _ = writeln!(text, "{word:<10} {names}");
+            }
         }
         let others: Vec<_> = self.model.not_judged().iter().map(|one| one.name).collect();
         if self.options.checks == Checks::Off {
@@ -218,9 +253,10 @@ impl Shown<'_> {
                 })
             })
             .collect();
-        let names = |all: &[crate::checkers::PropertyInfo]| {
-            all.iter().map(|property| property.name).collect::<Vec<_>>()
-        };
+        let names =
+            |all: &[PropertyInfo]| all.iter().map(|property| property.name).collect::<Vec<_>>();
+        let judged = self.model.judged().iter().copied();
+        let idle: Vec<_> = judged.filter(|one| !self.model.is_tested(one.name)).collect();
         let budgets = self.options.budgets;
         let mut object = report_object(self.report());
         object["scenario"] = self.plan.name.clone().into();
@@ -242,6 +278,8 @@ impl Shown<'_> {
             "operations": self.model.asked().len(),
         });
         object["judged"] = names(self.model.judged()).into();
+        object["not_exercised"] = names(&idle).into();
+        object["left_out"] = self.left_out().into();
         object["not_judged"] = names(self.model.not_judged()).into();
         object["steps_passed"] = coverage.steps.iter().map(name).collect::<Vec<_>>().into();
         object["handlers"] = handlers.into();

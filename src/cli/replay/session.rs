@@ -359,7 +359,7 @@ impl<'a> Session<'a> {
         let made = caught(|| branch(registry, &level.plan, &level.run, change));
         let made = made.map_err(|panic| format!("that future panics: {panic}"))??;
         let heads = ["as it was", "branch"];
-        let told = [parting::told(&level.run), parting::told(&made.run)];
+        let told = [parting::told_fate_first(&level.run), parting::told_fate_first(&made.run)];
         let mut lines = format!("  {}\n", made.says);
         lines += &parting::lines(heads, [&told[0], &told[1]], FUTURE);
         lines += &table("verdicts", heads, &verdicts([&level.run, &made.run]), Rows::Different);

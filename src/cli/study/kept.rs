@@ -27,8 +27,10 @@ pub(super) struct Kept {
     file: File,
 }
 
-/// Value, low end, high end by their bits, if there are any; trials.
-type Bits = (Option<String>, Option<String>, Option<String>, String);
+/// A number by its bits, if there is one.
+type Number = Option<String>;
+/// Value and ends of its interval; trials; ends of what is tolerated.
+type Bits = (Number, Number, Number, String, Number, Number);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,9 +75,11 @@ impl Kept {
     pub(super) fn keep(&mut self, key: &str, measured: &Measured) -> Result<(), String> {
         let bits = |number: f64| format!("{:016x}", number.to_bits());
         let estimates = measured.estimates.iter().map(|estimate| {
-            let ends = estimate.interval.map(|Interval { low, high }| (bits(low), bits(high)));
-            let (low, high) = ends.unzip();
-            (estimate.value.map(bits), low, high, estimate.trials.to_string())
+            let ends = |interval: Option<Interval>| {
+                interval.map(|Interval { low, high }| (bits(low), bits(high))).unzip()
+            };
+            let ((low, high), (least, most)) = (ends(estimate.interval), ends(estimate.tolerance));
+            (estimate.value.map(bits), low, high, estimate.trials.to_string(), least, most)
         });
         let row = Row {
             key: key.to_owned(),
@@ -92,11 +96,15 @@ impl Kept {
 fn read(line: &str) -> Option<(Row, Measured)> {
     let row: Row = serde_json::from_str(line).ok()?;
     let number = |bits: &String| u64::from_str_radix(bits, 16).ok().map(f64::from_bits);
-    let estimates = row.estimates.iter().map(|(value, low, high, trials)| {
+    let between = |low: &Number, high: &Number| {
         let ends = low.as_ref().and_then(number).zip(high.as_ref().and_then(number));
+        ends.map(|(low, high)| Interval { low, high })
+    };
+    let estimates = row.estimates.iter().map(|(value, low, high, trials, least, most)| {
         Some(Estimate {
             value: value.as_ref().and_then(number),
-            interval: ends.map(|(low, high)| Interval { low, high }),
+            interval: between(low, high),
+            tolerance: between(least, most),
             trials: trials.parse().ok()?,
         })
     });

@@ -175,10 +175,11 @@ impl<P: Protocol> Nodes<P> {
         let branches = self.tray().script.iter().map(|&(chosen, _)| chosen).collect();
         let counts = &self.world.core.counters.nodes;
         let (kept, lost) = (counts.records_kept as u32, counts.records_lost as u32);
+        let files = self.tray().files.take();
         let next = self.capture(node);
         Ok(Ran {
             crashed,
-            outcome: Outcome { next, sent, answers, signals, cut, kept, lost, branches },
+            outcome: Outcome { next, sent, answers, signals, cut, kept, lost, files, branches },
         })
     }
 

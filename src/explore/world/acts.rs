@@ -12,7 +12,7 @@ use crate::{
     base::ids::{NodeId, OpId},
     engine::{
         operations::{Answer, HistoryEntry},
-        untimed::{Cut, OutcomeId, Stimulus},
+        untimed::{Cut, FilesKept, OutcomeId, Stimulus},
     },
     explore::model::{Ordinal, Path, replay},
 };
@@ -26,6 +26,8 @@ pub struct Act {
     pub cut: Option<u32>,
     /// How many unsynced records survive its crash.
     pub kept: u32,
+    /// What survives of raw files, where something is at risk.
+    pub files: Option<FilesKept>,
     /// What the protocol chooses, in order.
     pub choices: Vec<u64>,
 }
@@ -97,7 +99,7 @@ impl WorldModel {
             Move::GiveUp(op) => Happens::GiveUp(op),
             Move::Miss(_) | Move::Lose(_) | Move::Duplicate(_) => Happens::Link,
         };
-        Act { what, cut: None, kept: 0, choices: Vec::new() }
+        Act { what, cut: None, kept: 0, files: None, choices: Vec::new() }
     }
 
     fn node_act(
@@ -128,11 +130,14 @@ impl WorldModel {
             Cut::Nowhere => None,
             Cut::After(effects) => Some(u32::from(effects)),
         };
-        // The last branch of a crash with an unsynced tail is what survives of it.
+        // The last branches of a crash say what survives: of an unsynced tail, of each sector, of
+        // the names.
         let mut choices = outcome.branches.clone();
-        if outcome.kept + outcome.lost > 0 {
-            choices.pop();
-        }
-        Act { what, cut, kept: outcome.kept, choices }
+        let tail = usize::from(outcome.kept + outcome.lost > 0);
+        let files = outcome.files.map_or(0, |files| {
+            files.sectors_all.min(64) as usize + usize::from(files.names_all > 0)
+        });
+        choices.truncate(choices.len() - tail - files);
+        Act { what, cut, kept: outcome.kept, files: outcome.files, choices }
     }
 }

@@ -9,7 +9,8 @@
 //! allocates nothing.
 
 use super::{
-    Inner, Move, Network, OperationState, Refused, Stage, WorldModel, WorldState, place_of,
+    Inner, Move, Network, OperationState, Patience, Refused, Stage, WorldModel, WorldState,
+    place_of,
 };
 use crate::{
     base::ids::{NodeId, OpId},
@@ -172,8 +173,10 @@ impl Walk<'_> {
                             self.found(Move::Answer(op, number));
                         }
                     }
-                    self.end(place, Teller::GaveUp(op));
-                    self.found(Move::GiveUp(op));
+                    if self.model.patience == Patience::Ends {
+                        self.end(place, Teller::GaveUp(op));
+                        self.found(Move::GiveUp(op));
+                    }
                 }
                 Stage::Ended(_) => {}
             }

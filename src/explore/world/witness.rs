@@ -13,12 +13,12 @@ use crate::{
     checkers::{Finish, Verdict, Witness},
     engine::{
         operations::Ending,
-        runner::{Outcome, RunEnd},
         signal::{Signal, What},
     },
     explore::{
         breadth_first::Counterexample,
         model::{Ordinal, replay},
+        monitors::PATH_END,
     },
     scenario::plan::Plan,
 };
@@ -62,14 +62,7 @@ impl WorldModel {
                 checker.on_signal(signal);
             }
         }
-        let end = RunEnd {
-            outcome: Outcome::Finished,
-            quiet_at: Time::ZERO,
-            progress_at: Time::ZERO,
-            end: Time::ZERO,
-            healed: false,
-        };
-        let finish = Finish { end: &end, waiting: &[], history: &[] };
+        let finish = Finish { end: &PATH_END, waiting: &[], history: &[] };
         let mut judgements = checkers.iter_mut().flat_map(|checker| checker.finish(&finish));
         let broken = judgements.find(|one| one.property == found.violation.property)?;
         match broken.verdict {
@@ -84,8 +77,10 @@ impl WorldModel {
         let mut signals = Vec::new();
         for (place, (state, &ordinal)) in states.iter().zip(&found.path.steps).enumerate() {
             let event = EventId(place as u32 + 1);
+            // Steps follow each other; what happened in one instant would count as concurrent.
+            let at = Time::from_nanos(u64::from(event.0));
             let told = self.told(state, ordinal);
-            signals.extend(told.into_iter().map(|what| Signal { at: Time::ZERO, event, what }));
+            signals.extend(told.into_iter().map(|what| Signal { at, event, what }));
         }
         signals
     }

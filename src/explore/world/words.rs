@@ -12,7 +12,7 @@ use crate::{
     base::ids::NodeId,
     engine::{
         trace::{Entry, Kind},
-        untimed::{Cut, OutcomeId, Stimulus},
+        untimed::{Cut, FilesKept, OutcomeId, Stimulus},
     },
 };
 use std::fmt::Write;
@@ -79,6 +79,19 @@ impl WorldModel {
         if outcome.kept + outcome.lost > 0 {
             let (kept, all) = (outcome.kept, outcome.kept + outcome.lost);
             _ = write!(words, " ({kept} of {all} unsynced records survive)");
+        }
+        if let Some(files) = outcome.files {
+            let kept: Vec<String> = (0..files.sectors_all.min(64))
+                .filter(|sector| files.sectors >> sector & 1 == 1)
+                .map(|sector| sector.to_string())
+                .collect();
+            let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            let FilesKept { sectors_all, names, names_all, .. } = files;
+            _ = write!(
+                words,
+                " (of {sectors_all} unsynced sectors survive {kept}; of {names_all} changes of \
+                 names {names})"
+            );
         }
         let effects = inner.untimed.entries(at, stimulus, way);
         let effects: Vec<String> = effects.iter().filter_map(|entry| self.effect(entry)).collect();

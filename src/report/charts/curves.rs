@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Where there is a formula the points stand alone on its line, so that a point beside the line is
-//! seen; without one the points are joined. The axes are drawn here and not by the chart library:
+//! seen; without one the points are joined. Names have nothing between them: there nothing is
+//! joined, the formula is a stroke at each name, and lines stand side by side. The axes are drawn here and not by the chart library:
 //! it has no axis of names, and its logarithmic ticks vanish on short ranges. Colour is never alone:
 //! every line has a mark of its own.
 //!
@@ -128,7 +129,11 @@ impl Curves {
         }
         if self.lines.iter().any(|line| !line.formula.is_empty()) {
             let ends = [(x - 8, y + 6), (x + 8, y + 6)];
-            root.draw(&DashedPathElement::new(ends, 4, 3, TEXT.stroke_width(1))).expect(SOUND);
+            if self.x.is_of_names() {
+                root.draw(&PathElement::new(ends.to_vec(), TEXT)).expect(SOUND);
+            } else {
+                root.draw(&DashedPathElement::new(ends, 4, 3, TEXT.stroke_width(1))).expect(SOUND);
+            }
             write(root, "closed form", (x + 12, y), frame::small(TEXT));
         }
     }
@@ -147,6 +152,10 @@ impl Curves {
 }
 
 impl Axis {
+    fn is_of_names(&self) -> bool {
+        matches!(self.steps, Steps::Names(_))
+    }
+
     fn has(&self, value: f64) -> bool {
         value.is_finite() && (self.steps != Steps::Factors || 0.0 < value)
     }
@@ -226,29 +235,49 @@ impl<'c> Plane<'c> {
 
     fn line(&self, root: &Area<'_>, line: &Line, nth: usize) {
         let (curves, colour) = (self.curves, COLOURS[nth % COLOURS.len()]);
+        let aside = self.aside(nth);
+        let place = |point| {
+            let (x, y) = self.place(point);
+            (x + aside, y)
+        };
         let has = |x: f64, y: f64| curves.x.has(x) && curves.y.has(y);
         let formula = line.formula.iter().filter(|(x, y)| has(*x, *y));
-        let formula: Vec<_> = formula.map(|point| self.place(*point)).collect();
+        let formula: Vec<_> = formula.map(|point| place(*point)).collect();
         let marks: Vec<&Mark> = line.marks.iter().filter(|mark| has(mark.x, mark.y)).collect();
-        if formula.is_empty() {
-            let joined = marks.iter().map(|mark| self.place((mark.x, mark.y))).collect::<Vec<_>>();
+        if curves.x.is_of_names() {
+            for (x, y) in formula {
+                root.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], colour)).expect(SOUND);
+            }
+        } else if formula.is_empty() {
+            let joined = marks.iter().map(|mark| place((mark.x, mark.y))).collect::<Vec<_>>();
             root.draw(&PathElement::new(joined, colour.mix(0.6))).expect(SOUND);
         } else {
             let dashes = DashedPathElement::new(formula, 6, 4, colour.stroke_width(1));
             root.draw(&dashes).expect(SOUND);
         }
         for point in marks {
+            let at = place((point.x, point.y));
             if let Some((low, high)) = point.interval {
-                self.bar(root, point.x, (low, high), colour);
+                self.bar(root, at.0, (low, high), colour);
             }
-            mark(root, self.place((point.x, point.y)), nth);
+            mark(root, at, nth);
         }
     }
 
+    /// How far beside a name a line stands, so that no line hides another one.
+    fn aside(&self, nth: usize) -> i32 {
+        let Steps::Names(names) = &self.curves.x.steps else { return 0 };
+        let lines = self.curves.lines.len() as f64;
+        let room = 0.8 * (self.right - self.left) / names.len().max(1) as f64;
+        let apart = (room / lines).min(18.0);
+        libm::round((nth as f64 - (lines - 1.0) / 2.0) * apart) as i32
+    }
+
     /// An interval, with a stroke across each end.
-    fn bar(&self, root: &Area<'_>, x: f64, (low, high): (f64, f64), colour: RGBColor) {
-        let low = if self.curves.y.has(low) { self.place((x, low)).1 } else { self.bottom as i32 };
-        let (x, high) = self.place((x, high));
+    fn bar(&self, root: &Area<'_>, x: i32, (low, high): (f64, f64), colour: RGBColor) {
+        let up = |value| libm::round(self.up(value)) as i32;
+        let low = if self.curves.y.has(low) { up(low) } else { self.bottom as i32 };
+        let high = up(high);
         let strokes =
             [[(x, low), (x, high)], [(x - 3, low), (x + 3, low)], [(x - 3, high), (x + 3, high)]];
         for stroke in strokes {

@@ -1,22 +1,20 @@
 //! The detection report: a row per step, for a terminal, a book and a program.
 //!
 //! ```text
-//!   finds of a step     ·  ·····x···x·x·········x··
-//!   runs to a find         └─6──┘└─4─┘2 └───10───┘└2+   each run begins where the last one ended
+//!   2 finds in 250 seeds  ──Wilson──▶  a share of 0.22 % to 2.9 %, 0.80 % seen
+//!   seeds to a find       P(W > w) = (1 − p)^w       ├─ 1 ──── 87 ──────────────── 1678 ─┤
 //! ```
 //!
-//! How many seeds it takes to find that a step is missing is told by the runs between finds: they
-//! are disjoint, so each is a trial of its own. The middle one is the median, and 95 % of them lie
-//! in the interval. The run that the seeds ended counts as the longest, which errs on the careful
-//! side. The share of seeds has a Wilson interval.
+//! How many seeds it takes to find that a step is missing follows from the share: seeds are
+//! independent draws, so the wait is geometric. The median is that of the share that was seen; 95 %
+//! of all waits lie in the interval even if the share lies at either end of its own, so that few
+//! finds make it wide. Taking the waits between finds themselves was rejected: a few of them know
+//! nothing of their tails, and the one that the seeds ended knows only that it was longer.
 
 use super::{Ablated, Finds, Outcome, Red, Row};
 use crate::search::statistics::{percent, upper_bound, wilson};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write},
-};
+use std::{collections::BTreeMap, fmt::Write};
 
 /// What was done, for whoever reads what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,53 +57,37 @@ pub enum Verdict {
     Nothing,
 }
 
-/// A number of seeds; a run that the seeds ended took more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wait {
-    /// How many.
-    pub seeds: u64,
-    /// Whether it took more.
-    pub more: bool,
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.seeds, if self.more { "+" } else { "" })
-    }
-}
-
-/// How many seeds it takes to the next find.
+/// How many seeds it takes to a find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// In the middle run.
-    pub median: Wait,
-    /// In the shorter runs.
-    pub low: Wait,
-    /// In the longer ones.
-    pub high: Wait,
+    /// At least every other find takes no longer, at the share that was seen.
+    pub median: u64,
+    /// At most one find in forty takes less, for any share in its interval.
+    pub low: u64,
+    /// At most one find in forty takes more, for any share in its interval.
+    pub high: u64,
 }
 
 impl Waits {
-    /// The runs between finds, among `seeds` seeds from `start`.
+    /// When so many of so many seeds find it.
     ///
     /// # Panics
-    /// When there is no find.
-    pub fn of(finds: &[u64], start: u64, seeds: u64) -> Self {
-        assert!(!finds.is_empty(), "a step that was caught was caught in a seed");
-        let before = std::iter::once(start.wrapping_sub(1)).chain(finds.iter().copied());
-        let mut runs: Vec<u64> =
-            finds.iter().zip(before).map(|(find, before)| find.wrapping_sub(before)).collect();
-        runs.sort_unstable();
-        let open = start + seeds - 1 - finds[finds.len() - 1];
-        let longest = runs[runs.len() - 1].max(open);
-        let mut runs: Vec<Wait> =
-            runs.into_iter().map(|seeds| Wait { seeds, more: false }).collect();
-        if open > 0 {
-            runs.push(Wait { seeds: longest, more: true });
+    /// When there is no find, or more than seeds.
+    pub fn of(found: u64, seeds: u64) -> Self {
+        assert!(found > 0, "a step that was caught was caught in a seed");
+        let interval = wilson(found, seeds);
+        Self {
+            median: wait(found as f64 / seeds as f64, 0.5),
+            low: wait(interval.high, 0.025),
+            high: wait(interval.low, 0.975),
         }
-        let at = |thousandths: usize| runs[(runs.len() * thousandths).div_ceil(1000).max(1) - 1];
-        Self { median: at(500), low: at(25), high: at(975) }
     }
+}
+
+/// The least number of seeds that find something with this chance, when a seed does with `share`.
+fn wait(share: f64, chance: f64) -> u64 {
+    let seeds = libm::log1p(-chance) / libm::log1p(-share);
+    libm::ceil(seeds).max(1.0) as u64
 }
 
 /// Judges a report.
@@ -168,7 +150,7 @@ fn cells(head: &Head, place: usize, Row { step, outcome }: &Row) -> Cells {
         Outcome::Caught(Finds { seeds, others: also, .. }) => {
             let found = seeds.len() as u64;
             let interval = wilson(found, head.seeds);
-            let Waits { median, low, high } = Waits::of(seeds, head.start, head.seeds);
+            let Waits { median, low, high } = Waits::of(found, head.seeds);
             cells.share = percent(found as f64 / head.seeds as f64);
             cells.interval = format!("{} to {}", percent(interval.low), percent(interval.high));
             cells.waits = format!("{median} ({low} to {high})");
@@ -308,7 +290,7 @@ pub fn markdown(head: &Head, ablated: &Ablated) -> String {
     let variant = variant(head);
     let title = if variant.is_empty() { head.protocol.clone() } else { format!("`{variant}`") };
     _ = writeln!(text, "### {title}\n");
-    text += "| Step left out | Property that falls | Share of seeds | 95 % interval | Seeds to a find: median (95 % of runs) | Also falls |\n";
+    text += "| Step left out | Property that falls | Share of seeds | 95 % interval | Seeds to a find: median (95 % of waits) | Also falls |\n";
     text += "|---|---|---:|---:|---:|---|\n";
     for (place, row) in ablated.rows.iter().enumerate() {
         let Cells { step, property, share, interval, waits, others, .. } = cells(head, place, row);
@@ -335,11 +317,11 @@ pub fn object(head: &Head, ablated: &Ablated) -> Value {
         match &row.outcome {
             Outcome::Caught(Finds { place: at, seeds, others }) => {
                 let interval = wilson(seeds.len() as u64, head.seeds);
-                let Waits { median, low, high } = Waits::of(seeds, head.start, head.seeds);
+                let Waits { median, low, high } = Waits::of(seeds.len() as u64, head.seeds);
                 object["scenario"] = json!(head.places[*at]);
                 object["found"] = json!(seeds.len());
                 object["share"] = json!([interval.low, interval.high]);
-                object["seeds_to_find"] = json!([low.seeds, median.seeds, high.seeds]);
+                object["seeds_to_find"] = json!([low, median, high]);
                 object["first_seed"] = json!(seeds[0].to_string());
                 object["also"] = json!(others);
                 object["shrunk"] = json!(head.shrunk.get(place).cloned().flatten());
@@ -382,21 +364,33 @@ fn word(outcome: &Outcome) -> &'static str {
 mod tests {
     use super::*;
 
-    fn waits(finds: &[u64], seeds: u64) -> String {
-        let Waits { median, low, high } = Waits::of(finds, 1, seeds);
-        format!("{low} {median} {high}")
+    /// The chance that it takes at most so many seeds.
+    fn within(share: f64, seeds: u64) -> f64 {
+        1.0 - libm::pow(1.0 - share, seeds as f64)
     }
 
     #[test]
-    fn runs_begin_where_the_last_one_ended() {
-        assert_eq!(waits(&[6, 10, 12, 22], 22), "2 4 10");
-        assert_eq!(waits(&[1, 2, 3, 4], 4), "1 1 1");
+    fn waits_are_those_of_independent_seeds() {
+        for (found, seeds) in [(1, 100), (2, 250), (9, 10), (60, 250), (249, 250), (1, 1_000_000)] {
+            let Waits { median, low, high } = Waits::of(found, seeds);
+            let share = found as f64 / seeds as f64;
+            assert!(within(share, median) >= 0.5 && within(share, median - 1) < 0.5);
+            let interval = wilson(found, seeds);
+            for share in [interval.low, share, interval.high] {
+                let inside = within(share, high) - within(share, low - 1);
+                assert!(inside >= 0.95, "{found} of {seeds}: {inside} at {share}");
+            }
+            assert!(within(interval.low, high - 1) < 0.975 || high == 1, "{found} of {seeds}");
+            assert!(within(interval.high, low) > 0.025, "{found} of {seeds}");
+        }
     }
 
     #[test]
-    fn the_run_that_the_seeds_ended_counts_as_the_longest() {
-        assert_eq!(waits(&[6, 10, 12, 22], 24), "2 6 10+");
-        assert_eq!(waits(&[3], 100), "3 3 97+");
-        assert_eq!(waits(&[90], 100), "90 90 90+");
+    fn few_finds_say_little_about_long_waits() {
+        // By hand: ln 2 / −ln 0.992 = 86.3, −ln 0.025 / −ln(1 − 0.0022) = 1 678.
+        let Waits { median, low, high } = Waits::of(2, 250);
+        assert_eq!((low, median), (1, 87));
+        assert!((1_650..1_700).contains(&high), "{high}");
+        assert_eq!(Waits::of(250, 250), Waits { low: 1, median: 1, high: 1 });
     }
 }

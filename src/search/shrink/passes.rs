@@ -20,7 +20,7 @@ use crate::{
     scenario::{
         load::load,
         model::{Do, Fault, Group, SpanText, When, Who},
-        script::{FateText, MessageLine, ScriptText},
+        script::{FateText, MessageLine, Part, ScriptText},
         write::{Draft, retain_nodes},
     },
 };
@@ -35,13 +35,14 @@ impl Shrinker<'_> {
     pub(super) fn calm_down(&mut self) {
         let is_late = |line: &MessageLine| matches!(line.fate, FateText::Takes(_));
         let is_copied = |line: &MessageLine| matches!(line.fate, FateText::Copies(_));
-        self.attempt(|draft| draft.script.messages.clear());
-        self.attempt(|draft| draft.script.messages.retain(|line| !is_late(line)));
-        self.attempt(|draft| draft.script.messages.retain(|line| !is_copied(line)));
-        self.attempt(|draft| draft.script.forces.clear());
-        self.attempt(|draft| draft.script.timers.clear());
-        self.attempt(|draft| draft.script.clocks.clear());
-        self.attempt(|draft| draft.script.choices.clear());
+        for part in Part::ALL {
+            let all = 0..self.best.script.count(part);
+            self.attempt(|draft| draft.script.part(part).remove(all));
+            if part == Part::Messages {
+                self.attempt(|draft| draft.script.messages.retain(|line| !is_late(line)));
+                self.attempt(|draft| draft.script.messages.retain(|line| !is_copied(line)));
+            }
+        }
         self.attempt(|draft| draft.script.core = None);
         self.attempt(|draft| draft.service = None);
         self.attempt(|draft| draft.faults.clear());
@@ -55,12 +56,15 @@ impl Shrinker<'_> {
     pub(super) fn thin_out(&mut self) -> bool {
         let mut changed = self.thin(|draft| &mut draft.faults);
         changed |= self.thin_operations();
-        changed |= self.thin(|draft| &mut draft.script.messages);
-        changed |= self.thin(|draft| &mut draft.script.forces);
-        changed |= self.thin(|draft| &mut draft.script.timers);
-        changed |= self.thin(|draft| &mut draft.script.choices);
-        changed |= self.thin(|draft| &mut draft.script.clocks);
+        for part in Part::ALL {
+            changed |= self.thin_script(part);
+        }
         changed
+    }
+
+    fn thin_script(&mut self, part: Part) -> bool {
+        let lines = self.best.script.count(part);
+        self.thin_by(lines, |draft, places| draft.script.part(part).remove(places))
     }
 
     /// An operation goes with everything that is decided about it, or alone.
@@ -144,7 +148,8 @@ impl Shrinker<'_> {
         Some(draft)
     }
 
-    /// A cut as the loss of each message that it stopped.
+    /// A cut as the loss of each message that it stopped, where these are no more to read than the
+    /// cut is.
     fn cuts_into_losses(&mut self) {
         let is_cut = |fault: &Fault| matches!(fault.r#do, Do::Cut { .. } | Do::CutOneWay { .. });
         for place in (0..self.best.faults.len()).rev() {
@@ -152,7 +157,8 @@ impl Shrinker<'_> {
                 continue;
             }
             let lost = self.stopped_by_cuts();
-            self.attempt(|draft| {
+            let with_cut = self.best.clone();
+            let replaced = self.attempt(|draft| {
                 draft.faults.remove(place);
                 for line in lost {
                     let alike = |known: &MessageLine| {
@@ -162,6 +168,13 @@ impl Shrinker<'_> {
                     draft.script.messages.push(line);
                 }
             });
+            if !replaced {
+                continue;
+            }
+            self.thin_script(Part::Messages);
+            if self.best.size().oddities() > with_cut.size().oddities() {
+                self.best = with_cut;
+            }
         }
     }
 
@@ -248,10 +261,20 @@ impl Shrinker<'_> {
             };
             self.shorten(earliest, at, |draft, shorter| draft.operations[place].at = shorter);
         }
-        self.attempt(|draft| {
-            draft.operations.iter_mut().for_each(|asked| asked.client = 1);
-        });
+        self.merge_clients();
         self.attempt(|draft| draft.patience = freeze::rounded(draft.patience));
+    }
+
+    /// One client asks for everything, unless it would ask before it has heard: then who is told
+    /// apart is part of the story.
+    fn merge_clients(&mut self) {
+        let history = self.recorded(&self.best).run.history;
+        let overlap = history
+            .windows(2)
+            .any(|pair| pair[0].ending.is_none_or(|(ended_at, _)| pair[1].invoked_at < ended_at));
+        if !overlap {
+            self.attempt(|draft| draft.operations.iter_mut().for_each(|asked| asked.client = 1));
+        }
     }
 
     /// Looks for a small value between two at which it still fails, and one with few digits.
