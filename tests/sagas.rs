@@ -69,8 +69,8 @@ fn facts_of_plan(plan: &Plan, saga: u64) -> Vec<(NodeId, Fact)> {
 /// Which properties are violated, in order.
 fn violated(judge: &mut dyn Checker, facts: &[(NodeId, Fact)]) -> Vec<&'static str> {
     judge.reset();
-    for (event, &(node, fact)) in (1..).zip(facts) {
-        let at = Time::from_millis(event);
+    for (event, &(node, fact)) in (1_u32..).zip(facts) {
+        let at = Time::from_millis(event.into());
         judge.on_signal(&Signal { at, event: EventId(event), what: What::Stated(node, fact) });
     }
     let end = RunEnd {

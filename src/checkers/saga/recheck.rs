@@ -146,7 +146,9 @@ pub(super) fn forward(cited: &[Found], signals: &[Signal]) -> Checked {
                 matches!(plan(before, saga, step).1, StepKind::Pivot | StepKind::Retriable);
             ensure(on_undone || no_way_back, "a late step may take effect")
         }
-        [Fact::UndidStep(saga, _), Fact::DidStep(of, step), Fact::SagaEnded(over, end)] => {
+        [Fact::UndidStep(saga, _), Fact::DidStep(of, step), Fact::SagaEnded(over, end)]
+        | [Fact::UndidStep(saga, _), Fact::SagaEnded(over, end), Fact::DidStep(of, step)]
+        | [Fact::SagaEnded(over, end), Fact::UndidStep(saga, _), Fact::DidStep(of, step)] => {
             ensure(saga == of && of == over, "they are of different sagas")?;
             let may_stay = end == SagaEnd::Partial && plan(signals, saga, step).1 == StepKind::Kept;
             ensure(end != SagaEnd::Parked && !may_stay, "the step may stay")?;
@@ -166,7 +168,9 @@ pub(super) fn termination(cited: &[Found], signals: &[Signal]) -> Checked {
             let both = [one, other].map(|end| known.contains(&Fact::SagaEnded(saga, end)));
             ensure(both == [true, true], "one of them was lost")
         }
-        [.., Fact::SagaEnded(saga, end)] => {
+        [Fact::SagaEnded(saga, end)]
+        | [Fact::DidStep(..) | Fact::UndidStep(..), Fact::SagaEnded(saga, end)]
+        | [Fact::SagaEnded(saga, end), Fact::DidStep(..) | Fact::UndidStep(..)] => {
             ensure(known.contains(&Fact::SagaEnded(saga, end)), "the end was lost")?;
             ensure(!fits(&known, signals, (saga, end)), "what stands fits the end")
         }

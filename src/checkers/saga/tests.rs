@@ -70,7 +70,7 @@ fn every_saga_ends_once_faults_are_over() {
     let done = [did(0), did(1), did(2), ended(Done)];
     legal(TERMINATION, &chain(&done));
     let sentence = illegal(TERMINATION, &chain(&done[..3]));
-    assert_eq!(sentence, "saga 7, known at c since 0ms, never ended");
+    assert_eq!(sentence, "saga 7, known at c since 0s, never ended");
     untested(TERMINATION, &chain(&[DISTURBED, did(0)]));
     illegal(TERMINATION, &chain(&[DISTURBED, did(0), HEALED]));
 }

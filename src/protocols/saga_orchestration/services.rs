@@ -185,7 +185,8 @@ impl Services {
             txn.put(Ledger, line.account, Line { by: 0, holder: None, ..line });
         }
         if !txn.is_read_only() {
-            self.commit(txn.commit(), ctx);
+            let record = txn.commit();
+            self.commit(record, ctx);
         }
         ctx.send(from, Message::Released(at));
     }
