@@ -273,6 +273,9 @@ impl Story {
         let (_, undo) = self.first_undo()?;
         let may_stay = |step| end == SagaEnd::Partial && self.kind(step) == StepKind::Kept;
         let late = self.late.iter().filter(|&&step| !may_stay(step));
-        late.copied().find_map(|step| Some((step, [undo, self.standing(step)?, ended])))
+        // The compensation that made it late may be lost since, and another one came behind it.
+        let is_behind = |done: &Signal| (undo.at, undo.event) < (done.at, done.event);
+        let standing = |&step: &u16| Some((step, self.standing(step).filter(is_behind)?));
+        late.filter_map(standing).map(|(step, done)| (step, [undo, done, ended])).next()
     }
 }
