@@ -41,27 +41,38 @@
 use crate::{
     base::ids::{NodeId, OpId, Topic},
     blocks::{
-        database::{self, Database, Key, Retention},
-        rpc::{self, CallId, Caller, Ended, Outcome},
+        database::{self, Database, Retention},
+        rpc::{self, CallId, Caller},
     },
     embed,
     engine::{
         ctx,
-        facts::{Fact, Facts, SagaEnd, StepKind},
+        facts::{Facts, SagaEnd, StepKind},
         operations::{Answer, Operation},
-        orders::{self, OrderRequest},
+        orders::OrderRequest,
         protocol::{Alternative, BadSetting, Logged, Placement, Protocol},
     },
 };
+use calls::{Call, Sent, Way, call_id};
+use journal::{Course, Row, Saga, Sagas, State};
 use serde::{Deserialize, Serialize};
 use services::Services;
-use settings::{AfterCrash, Lock, Plan, Recovery};
+use settings::{AfterCrash, Plan, Recovery};
 use std::sync::Arc;
 
 pub use settings::Config;
 
 // The plan of steps, and what becomes of failures.
 pub mod settings;
+
+// What the orchestrator stores.
+pub mod journal;
+
+// Whom it asks what, and how often.
+pub mod calls;
+
+// How sagas end.
+mod ending;
 
 // Each takes its steps and takes them back.
 pub mod services;
@@ -129,54 +140,6 @@ pub enum Record {
 embed!(database::Record<Row> as Record::Saga);
 embed!(database::Record<services::Row> as Record::Service);
 
-crate::tables! {
-    /// What the orchestrator stores, by the number of the saga.
-    pub enum Row by Table {
-        /// What each saga set out to do: which steps each of its steps waits for, and its kind.
-        Plans(Vec<(u32, StepKind)>),
-        /// How far each has come.
-        Sagas(Saga),
-        /// How it ended.
-        Ends(End),
-    }
-}
-
-/// How far a saga has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Saga {
-    number: u64,
-    order: Order,
-    course: Course,
-    steps: Vec<State>,
-    /// Steps whose services hold a lock for it, one bit each, once it is over.
-    held: u32,
-}
-
-/// Which way a saga goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Course {
-    Forward,
-    Backward,
-}
-
-/// What the orchestrator knows of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum State {
-    Waits,
-    /// It may have happened, may happen yet, or not.
-    Called,
-    Done,
-    Refused,
-    Undone,
-}
-
-/// The end of a saga.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
-    saga: u64,
-    end: SagaEnd,
-}
-
 /// What wakes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Timer {
@@ -224,7 +187,7 @@ crate::steps! {
         /// The end is on disk before the client hears of it.
         ForceEnd => "saga.termination",
         /// What is not answered is asked again.
-        Retry => "progress",
+        Retry => "saga.termination",
         /// What a saga may yet undo is kept from others.
         HoldSemanticLock => "saga.anomalies",
         /// What it held is given back when it is over.
@@ -353,19 +316,7 @@ impl Protocol for SagaOrchestration {
             Record::Saga(_) => return,
             Record::Service(record) => return services::facts(record, facts),
         };
-        let mut plan: &[(u32, StepKind)] = &[];
-        for change in commit.changes.iter() {
-            match &change.row {
-                Some(Row::Plans(steps)) => plan = steps,
-                Some(Row::Sagas(Saga { number: saga, .. })) => {
-                    for (step, &(after, kind)) in (0..).zip(plan) {
-                        facts.state(Fact::Planned { saga: *saga, step, after, kind });
-                    }
-                }
-                Some(Row::Ends(End { saga, end })) => facts.state(Fact::SagaEnded(*saga, *end)),
-                None => {} // A person took the saga up again.
-            }
-        }
+        journal::facts(commit, facts);
     }
 
     fn topic(message: &Message) -> Topic {
@@ -424,8 +375,8 @@ impl Orchestrator {
     fn on_did(&mut self, at: At, ctx: &mut Ctx<'_>) {
         self.answered(Way::Do, at, ctx);
         let Some(mut saga) = self.saga(at.saga) else { return };
-        if saga.state(at.step) != State::Called {
-            return; // Known, or undone since.
+        if saga.course == Course::Backward || saga.state(at.step) != State::Called {
+            return; // It is being undone as what it was when the saga turned; or it is known.
         }
         saga.set(at.step, State::Done);
         self.go_on(saga, ctx);
@@ -458,10 +409,11 @@ impl Orchestrator {
             Recovery::Backward | Recovery::Partial if !must_succeed => {
                 self.turn(saga, ctx);
             }
-            _ => {
+            _ if ctx.step(Step::Retry) => {
                 let at = At { saga: saga.number, step };
                 ctx.set_timer(ctx.config().pause, Timer::Again(call_id(Way::Do, at)));
             }
+            _ => {}
         }
     }
 
@@ -572,73 +524,6 @@ impl Orchestrator {
     }
 }
 
-/// The end, or a rest until a person decides.
-impl Orchestrator {
-    fn end(&mut self, mut saga: Saga, end: SagaEnd, ctx: &mut Ctx<'_>) {
-        let number = saga.number;
-        if ctx.config().lock == Lock::Semantic && ctx.step(Step::ReleaseLock) {
-            saga.held = self.locked(&saga);
-        }
-        self.force(Step::ForceEnd, saga.clone(), Some(end), ctx);
-        ctx.cancel_timer(Timer::SagaTimeout(number));
-        let kept = saga.steps.iter().filter(|&&state| state == State::Done).count();
-        let answer = match end {
-            SagaEnd::Done => Answer::Done,
-            SagaEnd::Partial => Answer::Value(kept as i64),
-            SagaEnd::Compensated | SagaEnd::Parked => Answer::NotDone,
-        };
-        ctx.reply(OpId(number as u32), answer);
-        self.release(&saga, ctx);
-    }
-
-    /// What its services hold for a saga that is over: what was undone has released itself.
-    fn locked(&self, saga: &Saga) -> u32 {
-        let locks = |step: &u16| {
-            let kind = self.plan.step(*step).kind;
-            let can_be_undone = matches!(kind, StepKind::Compensable | StepKind::Kept);
-            can_be_undone && saga.state(*step) == State::Done
-        };
-        self.plan.numbers().filter(locks).fold(0, |all, step| all | 1 << step)
-    }
-
-    fn release(&mut self, saga: &Saga, ctx: &mut Ctx<'_>) {
-        for step in self.plan.numbers().filter(|step| saga.held >> step & 1 == 1) {
-            self.call(Way::Release, At { saga: saga.number, step }, Sent::Perhaps, ctx);
-        }
-    }
-
-    fn on_released(&mut self, at: At, ctx: &mut Ctx<'_>) {
-        self.answered(Way::Release, at, ctx);
-        if let Some(mut saga) = self.saga(at.saga) {
-            saga.held &= !(1 << at.step);
-            self.note(saga, ctx);
-        }
-    }
-
-    /// Leaves a saga as it is. Its client is not answered: nobody knows yet.
-    fn park(&mut self, saga: Saga, ctx: &mut Ctx<'_>) {
-        ctx.cancel_timer(Timer::SagaTimeout(saga.number));
-        self.force(Step::ForceEnd, saga, Some(SagaEnd::Parked), ctx);
-    }
-
-    /// A person has looked at a saga that is parked.
-    fn decide(&mut self, op: OpId, order: OpId, way: orders::Way, ctx: &mut Ctx<'_>) {
-        let number = u64::from(order.0);
-        let (Some(saga), Some(SagaEnd::Parked)) = (self.saga(number), self.end_of(number)) else {
-            return ctx.reply(op, Answer::NotDone);
-        };
-        let mut txn = self.database.begin();
-        txn.delete(Ends, number).expect("it is parked");
-        let record = txn.commit();
-        self.database.apply(ctx.force(Step::ForceTurn, record));
-        ctx.reply(op, Answer::Done);
-        match (way, saga.course) {
-            (orders::Way::Undo, Course::Forward) if self.turn(saga.clone(), ctx) => {}
-            _ => self.resume(saga, ctx),
-        }
-    }
-}
-
 /// Recovery: the log says what was called; whatever is not answered is asked again.
 impl Orchestrator {
     fn recover(&mut self, ctx: &mut Ctx<'_>) {
@@ -673,211 +558,6 @@ impl Orchestrator {
         }
         if let Some(saga) = self.open(number) {
             self.go_on(saga, ctx);
-        }
-    }
-}
-
-/// Which way a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Way {
-    Do,
-    Undo,
-    Release,
-}
-
-/// Whether a request may have left for a service before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    Never,
-    Perhaps,
-}
-
-/// What is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Call {
-    way: Way,
-    job: Job,
-}
-
-/// Calls to services: timeouts, retries, breaker and what they give up are the block's.
-impl Orchestrator {
-    fn call(&mut self, way: Way, at: At, sent: Sent, ctx: &mut Ctx<'_>) {
-        let Some(saga) = self.saga(at.saga) else { return };
-        if way == Way::Do && saga.course == Course::Backward {
-            return; // It has turned since its steps were found ready.
-        }
-        let id = call_id(way, at);
-        let plan = self.plan.clone();
-        let job = Job { at, order: saga.order, refusal: self.refusal(at.step, ctx) };
-        let request = (plan.step(at.step).service.node(), Call { way, job });
-        let settings = patience(&plan, way, at, ctx.config());
-        let ended = match sent {
-            Sent::Never => self.caller.call::<(), _>(id, request, settings, ctx),
-            Sent::Perhaps => self.caller.resume::<(), _>(id, request, settings, ctx),
-        };
-        self.ended(ended, ctx);
-    }
-
-    fn call_again(&mut self, id: CallId, ctx: &mut Ctx<'_>) {
-        let (way, at) = called(id);
-        let Some(saga) = self.saga(at.saga) else { return };
-        let is_wanted = match way {
-            Way::Do => saga.state(at.step) == State::Called && !self.is_over(at.saga),
-            Way::Undo => saga.course == Course::Backward && !self.is_over(at.saga),
-            Way::Release => saga.held >> at.step & 1 == 1,
-        };
-        if is_wanted {
-            self.call(way, at, Sent::Perhaps, ctx);
-        }
-    }
-
-    fn answered(&mut self, way: Way, at: At, ctx: &mut Ctx<'_>) {
-        let plan = self.plan.clone();
-        let settings = patience(&plan, way, at, ctx.config());
-        _ = self.caller.on_response(call_id(way, at), (), settings, ctx);
-    }
-
-    fn on_call_timer(&mut self, timer: rpc::Timer, ctx: &mut Ctx<'_>) {
-        let (rpc::Timer::Timeout(id) | rpc::Timer::Retry(id) | rpc::Timer::Hedge(id)) = timer
-        else {
-            let settings = &ctx.config().call;
-            let none = rpc::Steps { retry: None };
-            _ = self.caller.on_timer::<(), _>(timer, (settings, none), ctx);
-            return;
-        };
-        let (way, at) = called(id);
-        let plan = self.plan.clone();
-        let settings = patience(&plan, way, at, ctx.config());
-        let steps = rpc::Steps { retry: Some(Step::Retry) };
-        let ended = self.caller.on_timer::<(), _>(timer, (settings, steps), ctx);
-        self.ended(ended, ctx);
-    }
-
-    /// A call was given up.
-    fn ended(&mut self, ended: Option<Ended<Call, ()>>, ctx: &mut Ctx<'_>) {
-        let Some(Ended { id, outcome }) = ended else { return };
-        let (way, at) = called(id);
-        let Some(mut saga) = self.saga(at.saga) else { return };
-        match (way, outcome) {
-            (_, Outcome::Answered(())) => {}
-            (Way::Do, Outcome::NeverSent(_)) if ctx.config().recovery == Recovery::Backward => {
-                saga.set(at.step, State::Refused); // The breaker says for sure: nothing happened.
-                self.recover_from_failure(saga, at.step, ctx);
-            }
-            (Way::Do, Outcome::Unknown(_) | Outcome::NeverSent(_)) => {
-                self.recover_from_failure(saga, at.step, ctx);
-            }
-            (Way::Undo, Outcome::Unknown(_) | Outcome::NeverSent(_)) => self.park(saga, ctx),
-            (Way::Release, Outcome::Unknown(_) | Outcome::NeverSent(_)) => {
-                ctx.set_timer(ctx.config().pause, Timer::Again(id));
-            }
-        }
-    }
-}
-
-/// The tables of the orchestrator.
-impl Orchestrator {
-    fn saga(&self, number: u64) -> Option<Saga> {
-        self.database.get(Sagas, number).cloned()
-    }
-
-    /// A saga that is not over and not parked.
-    fn open(&self, number: u64) -> Option<Saga> {
-        self.saga(number).filter(|_| !self.is_over(number))
-    }
-
-    fn end_of(&self, number: u64) -> Option<SagaEnd> {
-        self.database.get(Ends, number).map(|end| end.end)
-    }
-
-    fn is_over(&self, number: u64) -> bool {
-        self.end_of(number).is_some()
-    }
-
-    /// Logs what is new about a saga, durably, and how it ended if it did.
-    fn force(&mut self, step: Step, saga: Saga, end: Option<SagaEnd>, ctx: &mut Ctx<'_>) {
-        let record = self.commit(saga, end);
-        self.database.apply(ctx.force(step, record));
-    }
-
-    /// Logs what a crash may take back: it will be asked again.
-    fn note(&mut self, saga: Saga, ctx: &mut Ctx<'_>) {
-        if self.database.get(Sagas, saga.number) != Some(&saga) {
-            let record = self.commit(saga, None);
-            self.database.apply(ctx.write(record));
-        }
-    }
-
-    fn commit(&mut self, saga: Saga, end: Option<SagaEnd>) -> database::Record<Row> {
-        let number = saga.number;
-        let plan = self.plan.clone();
-        let mut txn = self.database.begin();
-        if txn.get(Plans, number).is_none() {
-            let steps = plan.steps.iter().map(|step| (step.after, step.kind)).collect();
-            txn.put(Plans, number, steps);
-        }
-        txn.put(Sagas, number, saga);
-        if let Some(end) = end {
-            txn.put(Ends, number, End { saga: number, end });
-        }
-        txn.commit()
-    }
-}
-
-impl Saga {
-    fn state(&self, step: u16) -> State {
-        self.steps[usize::from(step)]
-    }
-
-    fn set(&mut self, step: u16, state: State) {
-        self.steps[usize::from(step)] = state;
-    }
-
-    /// Whether a step can be called: all that it comes after are done.
-    fn is_ready(&self, step: u16, plan: &Plan, ctx: &mut Ctx<'_>) -> bool {
-        let after = plan.step(step).after;
-        let done = plan.numbers().filter(|&before| self.state(before) == State::Done);
-        let missing = done.fold(after, |missing, before| missing & !(1 << before));
-        self.state(step) == State::Waits
-            && (missing == 0 || (missing != after && !ctx.step(Step::WaitAtBarrier)))
-    }
-}
-
-fn patience<'a>(plan: &'a Plan, way: Way, at: At, config: &'a Config) -> &'a rpc::Settings {
-    match way {
-        Way::Do => &plan.step(at.step).call,
-        Way::Undo | Way::Release => &config.compensation,
-    }
-}
-
-/// A call is numbered by what it asks of which step.
-fn call_id(way: Way, at: At) -> CallId {
-    CallId(at.saga << 8 | u64::from(at.step) << 2 | way as u64)
-}
-
-fn called(CallId(id): CallId) -> (Way, At) {
-    let way = match id & 3 {
-        0 => Way::Do,
-        1 => Way::Undo,
-        _ => Way::Release,
-    };
-    (way, At { saga: id >> 8, step: (id >> 2 & 63) as u16 })
-}
-
-impl From<At> for Key {
-    fn from(at: At) -> Self {
-        Self(at.saga, at.step.into())
-    }
-}
-
-/// How the block's requests look on the wire; services answer in words of their own.
-impl From<rpc::Message<Call, ()>> for Message {
-    fn from(message: rpc::Message<Call, ()>) -> Self {
-        match message {
-            rpc::Message::Request { body: Call { way: Way::Do, job }, .. } => Self::Do(job),
-            rpc::Message::Request { body: Call { way: Way::Undo, job }, .. } => Self::Undo(job),
-            rpc::Message::Request { body: Call { job, .. }, .. } => Self::Release(job),
-            rpc::Message::Response { .. } => unreachable!("a service answers in its own words"),
         }
     }
 }
