@@ -22,6 +22,9 @@ mod durability;
 mod forgetting;
 mod no_blocking;
 
+// What sagas promise.
+mod saga;
+
 // What any protocol may promise.
 mod answered;
 mod conservation;
@@ -209,6 +212,7 @@ pub fn all() -> Vec<CheckEntry> {
         durability::ENTRY,
         conservation::ENTRY,
         forgetting::ENTRY,
+        saga::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
         answered::ENTRY,

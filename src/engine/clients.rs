@@ -112,6 +112,12 @@ impl<'a> Draw<'a> {
         Self { draws, client, name: u64::from(client.0), nth }
     }
 
+    /// The draws of another operation of the same client.
+    #[must_use]
+    pub fn of(&self, nth: u64) -> Self {
+        Self { nth, ..*self }
+    }
+
     /// Which client.
     pub fn client(&self) -> ClientId {
         self.client

@@ -9,6 +9,7 @@
 //!   untimed ── a second driver: one node, one event, every way it can go      aside ── for its sake
 //!   script ── decisions by name instead of by chance
 //!   trace · counters · signal · facts          what a run tells     runner ── the erased face
+//!   orders ── requests of a shop, as operations
 //!   bench ── one handler at a time, for unit tests      look ── what a node is, for people
 //! ```
 //!
@@ -25,6 +26,9 @@ pub mod ctx;
 
 // What clients ask for and hear.
 pub mod operations;
+
+// What they ask a shop.
+pub mod orders;
 
 // What records mean.
 pub mod facts;

@@ -17,6 +17,9 @@ pub mod two_phase_commit;
 // Delivery through a broker: at least once on the way, exactly once in effect.
 pub mod relay;
 
+// Long transactions as rows of short ones, each with a way back.
+pub mod saga_orchestration;
+
 // Registers on N replicas: R answer a read, W hold a write.
 pub mod quorum;
 
@@ -25,6 +28,7 @@ pub fn all() -> Vec<Box<dyn Runnable>> {
     vec![
         Box::new(Of::<two_phase_commit::TwoPhaseCommit>::new()),
         Box::new(Of::<relay::Relay>::new()),
+        Box::new(Of::<saga_orchestration::SagaOrchestration>::new()),
         Box::new(Of::<quorum::Quorum>::new()),
     ]
 }

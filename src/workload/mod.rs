@@ -3,6 +3,7 @@
 //! ```text
 //!   Transfers ── random transfers between accounts    Appends ── items for a stream
 //!   Registers ── reads and writes of registers     ReadAfterWrite ── a write, and a read a while later
+//!   Orders ── orders of a shop, and cancels
 //!   Requests ── a list of requests at given instants, for scripts and exact counts
 //! ```
 //!
@@ -23,6 +24,9 @@ mod pace;
 
 // Items for a stream.
 pub mod appends;
+
+// Orders of a shop.
+pub mod orders;
 
 // A write, and a read a given while after it.
 pub mod read_after_write;
@@ -56,6 +60,7 @@ pub fn all() -> Vec<WorkloadEntry> {
         appends::ENTRY,
         registers::ENTRY,
         read_after_write::ENTRY,
+        orders::ENTRY,
         requests::ENTRY,
     ]
 }

@@ -170,6 +170,13 @@ impl<Q: Clone> Caller<Q> {
         Some(Ended { id, outcome: Outcome::Answered(answer) })
     }
 
+    /// Forgets a call whose answer nobody wants any more. A request that left is not called back.
+    pub fn abandon<P: Protocol<Timer: From<Timer>>>(&mut self, id: CallId, ctx: &mut Ctx<'_, P>) {
+        if self.open.remove(&id).is_some() {
+            silence(id, ctx);
+        }
+    }
+
     /// A timer of this block is due.
     pub fn on_timer<A, P: Peer<Q, A>>(
         &mut self,

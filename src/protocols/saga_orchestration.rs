@@ -1,0 +1,886 @@
+//! Orchestrated sagas: a long transaction as a row of short ones, each with a way back.
+//!
+//! ```text
+//!  client   orchestrator           order   inventory   payment   shipping
+//!    ├─ order ─▶│                    │         │          │          │
+//!    │          ● force "called"     │         │          │          │
+//!    │          ├── Do ─────────────▶●         │          │          │   one local transaction
+//!    │          │◀────────────── Did ┤         │          │          │   per step
+//!    │          ● force "called"     │         │          │          │
+//!    │          ├── Do ─────────────────────▶ ● │         │          │   parallel branches,
+//!    │          ├── Do ──────────────────────────────────▶●          │   a barrier behind them
+//!    │          │◀──────────────────────── Did ┤          │          │
+//!    │          │◀───────────────────────────────── Refused          │
+//!    │          ● force "backward"   │         │          │          │   the turn
+//!    │          ├── Undo ───────────────────▶● │          │          │   in reverse,
+//!    │          │◀────────────────────── Undid ┤          │          │   branches in parallel
+//!    │          ├── Undo ───────────▶●         │          │          │
+//!    │          │◀──────────── Undid ┤         │          │          │
+//!    │          ● force the end      │         │          │          │
+//!    │◀─ answer ┤                    │         │          │          │
+//! ```
+//!
+//! The price: no isolation. Between two steps everyone sees what may yet be undone, and what is
+//! undone is undone in meaning only: a refund is not a charge that never was. Behind its *pivot* a
+//! saga can only go forward, so whoever has called the pivot must wait for its answer.
+//!
+//! An answer that does not come says nothing: the step may have happened, may happen yet, or not.
+//! So a saga that turns undoes all that it has ever called, and a service that is told to undo what
+//! it has not done leaves a *tombstone*, which refuses the step when it comes late.
+//!
+//! Answers are logged without a force: what a crash takes back of them is asked again, and services
+//! know what they have done. Undoing in parallel whatever the plan did in parallel keeps the
+//! reverse order as a partial order. Waiting for the parallel steps in flight before turning was
+//! rejected, since the slowest service would hold up every compensation.
+//!
+//! Follows Garcia-Molina & Salem (1987) for backward, forward and mixed recovery, Richardson (2018,
+//! Microservices Patterns, chapter 4) for pivot, retriable steps and countermeasures. A file of
+//! settings holds the plan, another the services. Limits: sagas that are over are remembered for
+//! ever; a timeout of a saga is counted anew after a crash.
+
+use crate::{
+    base::ids::{NodeId, OpId, Topic},
+    blocks::{
+        database::{self, Database, Key, Retention},
+        rpc::{self, CallId, Caller, Ended, Outcome},
+    },
+    embed,
+    engine::{
+        ctx,
+        facts::{Fact, Facts, SagaEnd, StepKind},
+        operations::{Answer, Operation},
+        orders::{self, OrderRequest},
+        protocol::{Alternative, BadSetting, Logged, Placement, Protocol},
+    },
+};
+use serde::{Deserialize, Serialize};
+use services::Services;
+use settings::{AfterCrash, Lock, Plan, Recovery};
+use std::sync::Arc;
+
+pub use settings::Config;
+
+// The plan of steps, and what becomes of failures.
+pub mod settings;
+
+// Each takes its steps and takes them back.
+pub mod services;
+
+/// One variant per arrow in the diagram; then what ends a semantic lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// Take this step, once.
+    Do(Job),
+    /// It took effect.
+    Did(At),
+    /// It did not, and if the job says so it never will.
+    Refused(At),
+    /// Take it back, once; or never take it.
+    Undo(Job),
+    /// It has no effect and never will.
+    Undid(At),
+    /// The saga is over: others may have what it held.
+    Release(Job),
+    /// They may.
+    Released(At),
+}
+
+/// A step of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct At {
+    saga: u64,
+    step: u16,
+}
+
+/// What a service is asked: a step, and all that it needs to know for either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    at: At,
+    order: Order,
+    refusal: Refusal,
+}
+
+/// Whether a refusal is the last word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Refusal {
+    /// The saga turns on it.
+    Final,
+    /// The step will be tried again.
+    ForNow,
+}
+
+/// What a client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    customer: u32,
+    item: u32,
+    quantity: i64,
+}
+
+/// What survives a crash: local transactions of the databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// At the orchestrator.
+    Saga(database::Record<Row>),
+    /// At a service.
+    Service(database::Record<services::Row>),
+}
+
+embed!(database::Record<Row> as Record::Saga);
+embed!(database::Record<services::Row> as Record::Service);
+
+crate::tables! {
+    /// What the orchestrator stores, by the number of the saga.
+    pub enum Row by Table {
+        /// What each saga set out to do: which steps each of its steps waits for, and its kind.
+        Plans(Vec<(u32, StepKind)>),
+        /// How far each has come.
+        Sagas(Saga),
+        /// How it ended.
+        Ends(End),
+    }
+}
+
+/// How far a saga has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saga {
+    number: u64,
+    order: Order,
+    course: Course,
+    steps: Vec<State>,
+    /// Steps whose services hold a lock for it, one bit each, once it is over.
+    held: u32,
+}
+
+/// Which way a saga goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Course {
+    Forward,
+    Backward,
+}
+
+/// What the orchestrator knows of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum State {
+    Waits,
+    /// It may have happened, may happen yet, or not.
+    Called,
+    Done,
+    Refused,
+    Undone,
+}
+
+/// The end of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    saga: u64,
+    end: SagaEnd,
+}
+
+/// What wakes a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Timer {
+    /// A call waits.
+    Call(rpc::Timer),
+    /// A saga has gone forward for long enough.
+    SagaTimeout(u64),
+    /// What must succeed is tried again.
+    Again(CallId),
+}
+
+embed!(rpc::Timer as Timer::Call);
+
+crate::steps! {
+    /// The steps that carry the guarantees. A scenario may leave one out to show what it buys.
+    pub enum Step {
+        /// What a saga is about to call, and with which data, is on disk before the call leaves.
+        LogBeforeCall => "saga.termination",
+        /// A step waits until every step that it comes after is done.
+        WaitAtBarrier => "saga.termination",
+        /// A service takes a step once, however often it is told to.
+        IdempotentStep => "saga.at_most_once",
+        /// It takes a step back once.
+        IdempotentCompensation => "saga.at_most_once",
+        /// What it does or undoes is on its disk before it says so.
+        ForceEffect => "saga.termination",
+        /// What it has refused it refuses for ever.
+        RememberRefusal => "saga.termination",
+        /// It takes back only what it has done.
+        UndoOnlyWhatIsDone => "saga.no_orphan_compensation",
+        /// Told to undo what it has not done, it refuses the step from then on.
+        LeaveTombstone => "saga.termination",
+        /// The turn is on disk before the first compensation leaves.
+        ForceTurn => "saga.termination",
+        /// No answer does not mean that nothing happened: what was called is undone.
+        UndoUnanswered => "saga.no_skipped_compensation",
+        /// Everything that was done is undone, not only what came last.
+        UndoEverything => "saga.no_skipped_compensation",
+        /// A step is undone when all that came after it are undone.
+        UndoInReverse => "saga.reverse_order",
+        /// Past the pivot, nothing is undone.
+        StopAtPivot => "saga.forward_after_pivot",
+        /// Who has called the pivot waits for its answer before it turns.
+        AwaitPivot => "saga.forward_after_pivot",
+        /// The end is on disk before the client hears of it.
+        ForceEnd => "saga.termination",
+        /// What is not answered is asked again.
+        Retry => "progress",
+        /// What a saga may yet undo is kept from others.
+        HoldSemanticLock => "saga.anomalies",
+        /// What it held is given back when it is over.
+        ReleaseLock => "progress",
+    }
+}
+
+type Ctx<'a> = ctx::Ctx<'a, SagaOrchestration>;
+
+/// One node, by its role.
+#[derive(Clone, Debug, Serialize)]
+pub enum SagaOrchestration {
+    /// Runs the sagas.
+    Orchestrator(Orchestrator),
+    /// Takes steps.
+    Service(Services),
+}
+
+/// The state of the orchestrator.
+#[derive(Clone, Debug, Serialize)]
+pub struct Orchestrator {
+    // Replayed from the log.
+    database: Database<Row>,
+    // A setting.
+    #[serde(skip)]
+    plan: Arc<Plan>,
+    // Lost in a crash.
+    caller: Caller<Call>,
+}
+
+impl Protocol for SagaOrchestration {
+    const NAME: &'static str = "SagaOrchestration";
+    const SUMMARY: &'static str = "a row of local transactions, each with a way back";
+    const EXAMPLE_WORKLOAD: &'static str = r#"Orders(clients: 1, rate: "20/s", until: "2s")"#;
+    const EXAMPLE_CHECKS: &'static str = "Progress";
+    const ALTERNATIVES: &'static [Alternative] = settings::ALTERNATIVES;
+    type Config = Config;
+    type Message = Message;
+    type Record = Record;
+    type Timer = Timer;
+    type Step = Step;
+
+    fn on_request(&mut self, op: OpId, operation: Operation, ctx: &mut Ctx<'_>) {
+        let Self::Orchestrator(orchestrator) = self else { return ctx.reply(op, Answer::NotDone) };
+        match OrderRequest::of(operation) {
+            Some(OrderRequest::Place { customer, item, quantity }) => {
+                let quantity = quantity.into();
+                orchestrator.begin(op, Order { customer, item, quantity }, ctx);
+            }
+            Some(OrderRequest::Cancel { order }) => orchestrator.cancel(op, order, ctx),
+            Some(OrderRequest::Decide { order, way }) => orchestrator.decide(op, order, way, ctx),
+            None => ctx.reply(op, Answer::NotDone),
+        }
+    }
+
+    fn on_message(&mut self, from: NodeId, message: Message, ctx: &mut Ctx<'_>) {
+        match (self, message) {
+            (Self::Service(service), Message::Do(job)) => service.on_do(from, job, ctx),
+            (Self::Service(service), Message::Undo(job)) => service.on_undo(from, job, ctx),
+            (Self::Service(service), Message::Release(job)) => service.on_release(from, job, ctx),
+            (Self::Orchestrator(all), Message::Did(at)) => all.on_did(at, ctx),
+            (Self::Orchestrator(all), Message::Refused(at)) => all.on_refused(at, ctx),
+            (Self::Orchestrator(all), Message::Undid(at)) => all.on_undid(at, ctx),
+            (Self::Orchestrator(all), Message::Released(at)) => all.on_released(at, ctx),
+            (Self::Orchestrator(_), Message::Do(_) | Message::Undo(_) | Message::Release(_))
+            | (
+                Self::Service(_),
+                Message::Did(_) | Message::Refused(_) | Message::Undid(_) | Message::Released(_),
+            ) => unreachable!("{from} sent it to the wrong role"),
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Ctx<'_>) {
+        let Self::Orchestrator(orchestrator) = self else { return };
+        match timer {
+            Timer::Call(timer) => orchestrator.on_call_timer(timer, ctx),
+            Timer::SagaTimeout(saga) => orchestrator.on_saga_timeout(saga, ctx),
+            Timer::Again(id) => orchestrator.call_again(id, ctx),
+        }
+    }
+
+    /// Redo: the log is the state, so recovery takes the same path as normal operation.
+    fn apply(&mut self, record: Logged<Record>) {
+        match self {
+            Self::Orchestrator(orchestrator) => {
+                if let Some(record) = record.narrow() {
+                    orchestrator.database.apply(record);
+                }
+            }
+            Self::Service(service) => {
+                if let Some(record) = record.narrow() {
+                    service.apply(record);
+                }
+            }
+        }
+    }
+
+    fn on_boot(&mut self, ctx: &mut Ctx<'_>) {
+        if let Self::Orchestrator(orchestrator) = self {
+            orchestrator.recover(ctx);
+        } // A service waits to be asked.
+    }
+
+    fn new(config: &Config, me: NodeId) -> Self {
+        let plan = Arc::new(config.plan());
+        if me == ORCHESTRATOR {
+            let database = Database::new(Retention::Nothing);
+            Self::Orchestrator(Orchestrator { database, plan, caller: Caller::default() })
+        } else {
+            Self::Service(Services::new(plan))
+        }
+    }
+
+    fn topology(_: &Config) -> Vec<Placement> {
+        Config::topology()
+    }
+
+    fn validate(config: &Config) -> Vec<BadSetting> {
+        config.validate()
+    }
+
+    /// Who owns an effect states it: plans and ends are the orchestrator's, steps the services'.
+    fn facts(record: &Record, facts: &mut Facts) {
+        let commit = match record {
+            Record::Saga(database::Record::Committed(commit)) => commit,
+            Record::Saga(_) => return,
+            Record::Service(record) => return services::facts(record, facts),
+        };
+        let mut plan: &[(u32, StepKind)] = &[];
+        for change in commit.changes.iter() {
+            match &change.row {
+                Some(Row::Plans(steps)) => plan = steps,
+                Some(Row::Sagas(Saga { number: saga, .. })) => {
+                    for (step, &(after, kind)) in (0..).zip(plan) {
+                        facts.state(Fact::Planned { saga: *saga, step, after, kind });
+                    }
+                }
+                Some(Row::Ends(End { saga, end })) => facts.state(Fact::SagaEnded(*saga, *end)),
+                None => {} // A person took the saga up again.
+            }
+        }
+    }
+
+    fn topic(message: &Message) -> Topic {
+        match message {
+            Message::Do(job) | Message::Undo(job) | Message::Release(job) => Topic(job.at.saga),
+            Message::Did(at)
+            | Message::Refused(at)
+            | Message::Undid(at)
+            | Message::Released(at) => Topic(at.saga),
+        }
+    }
+
+    fn waiting(&self) -> Option<String> {
+        let Self::Orchestrator(orchestrator) = self else { return None };
+        let mut sagas = orchestrator.database.scan(Sagas).map(|(_, saga)| saga);
+        let open = sagas.find(|saga| orchestrator.end_of(saga.number).is_none() || saga.held != 0);
+        open.map(|saga| format!("saga {} is not over", saga.number))
+    }
+}
+
+const ORCHESTRATOR: NodeId = NodeId(0);
+
+/// Forward: call what is ready, and what becomes ready with each answer.
+impl Orchestrator {
+    fn begin(&mut self, op: OpId, order: Order, ctx: &mut Ctx<'_>) {
+        let number = u64::from(op.0);
+        if self.saga(number).is_some() {
+            return; // Asked twice.
+        }
+        if let Some(limit) = ctx.config().saga_timeout {
+            ctx.set_timer(limit, Timer::SagaTimeout(number));
+        }
+        let steps = vec![State::Waits; self.plan.steps.len()];
+        self.forward(Saga { number, order, course: Course::Forward, steps, held: 0 }, ctx);
+    }
+
+    /// Goes on with a saga whose answers came in.
+    fn forward(&mut self, mut saga: Saga, ctx: &mut Ctx<'_>) {
+        let plan = self.plan.clone();
+        let ready: Vec<u16> =
+            plan.numbers().filter(|&step| saga.is_ready(step, &plan, ctx)).collect();
+        if ready.is_empty() {
+            let is_done = saga.steps.iter().all(|&state| state == State::Done);
+            return if is_done { self.end(saga, SagaEnd::Done, ctx) } else { self.note(saga, ctx) };
+        }
+        for &step in &ready {
+            saga.set(step, State::Called);
+        }
+        let number = saga.number;
+        self.force(Step::LogBeforeCall, saga, None, ctx);
+        for step in ready {
+            self.call(Way::Do, At { saga: number, step }, Sent::Never, ctx);
+        }
+    }
+
+    fn on_did(&mut self, at: At, ctx: &mut Ctx<'_>) {
+        self.answered(Way::Do, at, ctx);
+        let Some(mut saga) = self.saga(at.saga) else { return };
+        if saga.state(at.step) != State::Called {
+            return; // Known, or undone since.
+        }
+        saga.set(at.step, State::Done);
+        self.go_on(saga, ctx);
+    }
+
+    fn on_refused(&mut self, at: At, ctx: &mut Ctx<'_>) {
+        self.answered(Way::Do, at, ctx);
+        let Some(mut saga) = self.saga(at.saga) else { return };
+        if saga.state(at.step) != State::Called {
+            return;
+        }
+        if self.refusal(at.step, ctx) == Refusal::Final {
+            saga.set(at.step, State::Refused);
+        }
+        if saga.course == Course::Backward {
+            return self.go_on(saga, ctx);
+        }
+        self.recover_from_failure(saga, at.step, ctx);
+    }
+
+    /// A step was refused, or has not answered in all of its time.
+    fn recover_from_failure(&mut self, saga: Saga, step: u16, ctx: &mut Ctx<'_>) {
+        if self.is_over(saga.number) {
+            return self.note(saga, ctx);
+        }
+        let must_succeed = self.plan.step(step).kind == StepKind::Retriable
+            || (self.plan.step(step).kind == StepKind::Pivot && saga.state(step) == State::Called);
+        match ctx.config().recovery {
+            Recovery::Manual if !must_succeed => self.park(saga, ctx),
+            Recovery::Backward | Recovery::Partial if !must_succeed => {
+                self.turn(saga, ctx);
+            }
+            _ => {
+                let at = At { saga: saga.number, step };
+                ctx.set_timer(ctx.config().pause, Timer::Again(call_id(Way::Do, at)));
+            }
+        }
+    }
+
+    /// Whether a refusal of this step is the last word.
+    fn refusal(&self, step: u16, ctx: &Ctx<'_>) -> Refusal {
+        match ctx.config().recovery {
+            Recovery::Backward | Recovery::Partial => Refusal::Final,
+            Recovery::Manual if self.plan.step(step).kind == StepKind::Pivot => Refusal::Final,
+            Recovery::Forward | Recovery::Manual => Refusal::ForNow,
+        }
+    }
+
+    fn go_on(&mut self, saga: Saga, ctx: &mut Ctx<'_>) {
+        match saga.course {
+            _ if self.is_over(saga.number) => self.note(saga, ctx),
+            Course::Forward => self.forward(saga, ctx),
+            Course::Backward => self.backward(saga, ctx),
+        }
+    }
+}
+
+/// Backward: undo what was called, from its end.
+impl Orchestrator {
+    /// Turns a saga, unless it is past its pivot or may be. Answers whether it goes backward now.
+    fn turn(&mut self, mut saga: Saga, ctx: &mut Ctx<'_>) -> bool {
+        let plan = self.plan.clone();
+        let pivot = plan.numbers().find(|&step| plan.step(step).kind == StepKind::Pivot);
+        let is_bound = match pivot.map(|step| saga.state(step)) {
+            Some(State::Done) => ctx.step(Step::StopAtPivot),
+            Some(State::Called) => ctx.step(Step::AwaitPivot),
+            Some(State::Waits | State::Refused | State::Undone) | None => false,
+        };
+        if is_bound {
+            self.note(saga, ctx);
+            return false;
+        }
+        saga.course = Course::Backward;
+        self.force(Step::ForceTurn, saga.clone(), None, ctx);
+        ctx.cancel_timer(Timer::SagaTimeout(saga.number));
+        for step in plan.numbers() {
+            let id = call_id(Way::Do, At { saga: saga.number, step });
+            self.caller.abandon(id, ctx);
+            ctx.cancel_timer(Timer::Again(id));
+        }
+        self.backward(saga, ctx);
+        true
+    }
+
+    fn backward(&mut self, saga: Saga, ctx: &mut Ctx<'_>) {
+        let plan = self.plan.clone();
+        let done: Vec<u16> =
+            plan.numbers().filter(|&step| self.is_to_undo(&saga, step, ctx)).collect();
+        let began = saga.steps.contains(&State::Undone);
+        if done.is_empty() || (began && !ctx.step(Step::UndoEverything)) {
+            let kept = plan.numbers().any(|step| self.is_kept(&saga, step, ctx));
+            let end = if kept { SagaEnd::Partial } else { SagaEnd::Compensated };
+            return self.end(saga, end, ctx);
+        }
+        let number = saga.number;
+        self.note(saga, ctx);
+        for &step in &done {
+            let is_last = !plan.before(step).any(|later| done.contains(&later));
+            if is_last || !ctx.step(Step::UndoInReverse) {
+                self.call(Way::Undo, At { saga: number, step }, Sent::Perhaps, ctx);
+            }
+        }
+    }
+
+    fn is_to_undo(&self, saga: &Saga, step: u16, ctx: &mut Ctx<'_>) -> bool {
+        match saga.state(step) {
+            State::Waits | State::Refused | State::Undone => false,
+            State::Called => ctx.step(Step::UndoUnanswered),
+            State::Done => !self.is_kept(saga, step, ctx),
+        }
+    }
+
+    /// A plan for partial recovery keeps what it has got.
+    fn is_kept(&self, saga: &Saga, step: u16, ctx: &Ctx<'_>) -> bool {
+        ctx.config().recovery == Recovery::Partial
+            && self.plan.step(step).kind == StepKind::Kept
+            && saga.state(step) == State::Done
+    }
+
+    fn on_undid(&mut self, at: At, ctx: &mut Ctx<'_>) {
+        self.answered(Way::Undo, at, ctx);
+        let Some(mut saga) = self.saga(at.saga) else { return };
+        if saga.course == Course::Backward && saga.state(at.step) != State::Undone {
+            saga.set(at.step, State::Undone);
+            self.go_on(saga, ctx);
+        }
+    }
+
+    fn on_saga_timeout(&mut self, number: u64, ctx: &mut Ctx<'_>) {
+        if let Some(saga) = self.open(number)
+            && saga.course == Course::Forward
+        {
+            self.turn(saga, ctx);
+        }
+    }
+
+    /// A client thinks better of it.
+    fn cancel(&mut self, op: OpId, order: OpId, ctx: &mut Ctx<'_>) {
+        let turned = match self.open(order.0.into()) {
+            Some(saga) if saga.course == Course::Forward => self.turn(saga, ctx),
+            Some(_) | None => false,
+        };
+        ctx.reply(op, if turned { Answer::Done } else { Answer::NotDone });
+    }
+}
+
+/// The end, or a rest until a person decides.
+impl Orchestrator {
+    fn end(&mut self, mut saga: Saga, end: SagaEnd, ctx: &mut Ctx<'_>) {
+        let number = saga.number;
+        if ctx.config().lock == Lock::Semantic && ctx.step(Step::ReleaseLock) {
+            saga.held = self.locked(&saga);
+        }
+        self.force(Step::ForceEnd, saga.clone(), Some(end), ctx);
+        ctx.cancel_timer(Timer::SagaTimeout(number));
+        let kept = saga.steps.iter().filter(|&&state| state == State::Done).count();
+        let answer = match end {
+            SagaEnd::Done => Answer::Done,
+            SagaEnd::Partial => Answer::Value(kept as i64),
+            SagaEnd::Compensated | SagaEnd::Parked => Answer::NotDone,
+        };
+        ctx.reply(OpId(number as u32), answer);
+        self.release(&saga, ctx);
+    }
+
+    /// What its services hold for a saga that is over: what was undone has released itself.
+    fn locked(&self, saga: &Saga) -> u32 {
+        let locks = |step: &u16| {
+            let kind = self.plan.step(*step).kind;
+            let can_be_undone = matches!(kind, StepKind::Compensable | StepKind::Kept);
+            can_be_undone && saga.state(*step) == State::Done
+        };
+        self.plan.numbers().filter(locks).fold(0, |all, step| all | 1 << step)
+    }
+
+    fn release(&mut self, saga: &Saga, ctx: &mut Ctx<'_>) {
+        for step in self.plan.numbers().filter(|step| saga.held >> step & 1 == 1) {
+            self.call(Way::Release, At { saga: saga.number, step }, Sent::Perhaps, ctx);
+        }
+    }
+
+    fn on_released(&mut self, at: At, ctx: &mut Ctx<'_>) {
+        self.answered(Way::Release, at, ctx);
+        if let Some(mut saga) = self.saga(at.saga) {
+            saga.held &= !(1 << at.step);
+            self.note(saga, ctx);
+        }
+    }
+
+    /// Leaves a saga as it is. Its client is not answered: nobody knows yet.
+    fn park(&mut self, saga: Saga, ctx: &mut Ctx<'_>) {
+        ctx.cancel_timer(Timer::SagaTimeout(saga.number));
+        self.force(Step::ForceEnd, saga, Some(SagaEnd::Parked), ctx);
+    }
+
+    /// A person has looked at a saga that is parked.
+    fn decide(&mut self, op: OpId, order: OpId, way: orders::Way, ctx: &mut Ctx<'_>) {
+        let number = u64::from(order.0);
+        let (Some(saga), Some(SagaEnd::Parked)) = (self.saga(number), self.end_of(number)) else {
+            return ctx.reply(op, Answer::NotDone);
+        };
+        let mut txn = self.database.begin();
+        txn.delete(Ends, number).expect("it is parked");
+        let record = txn.commit();
+        self.database.apply(ctx.force(Step::ForceTurn, record));
+        ctx.reply(op, Answer::Done);
+        match (way, saga.course) {
+            (orders::Way::Undo, Course::Forward) if self.turn(saga.clone(), ctx) => {}
+            _ => self.resume(saga, ctx),
+        }
+    }
+}
+
+/// Recovery: the log says what was called; whatever is not answered is asked again.
+impl Orchestrator {
+    fn recover(&mut self, ctx: &mut Ctx<'_>) {
+        let sagas: Vec<Saga> = self.database.scan(Sagas).map(|(_, saga)| saga.clone()).collect();
+        for saga in sagas {
+            if self.is_over(saga.number) {
+                self.release(&saga, ctx);
+            } else if saga.course == Course::Backward
+                || ctx.config().after_crash == AfterCrash::Resume
+                || !self.turn(saga.clone(), ctx)
+            {
+                self.resume(saga, ctx);
+            }
+        }
+    }
+
+    fn resume(&mut self, mut saga: Saga, ctx: &mut Ctx<'_>) {
+        let number = saga.number;
+        if saga.course == Course::Forward {
+            if let Some(limit) = ctx.config().saga_timeout {
+                ctx.set_timer(limit, Timer::SagaTimeout(number));
+            }
+            for step in self.plan.numbers() {
+                match saga.state(step) {
+                    State::Refused => saga.set(step, State::Called), // A person wants it tried again.
+                    State::Called => {}
+                    State::Waits | State::Done | State::Undone => continue,
+                }
+                self.note(saga.clone(), ctx);
+                self.call(Way::Do, At { saga: number, step }, Sent::Perhaps, ctx);
+            }
+        }
+        if let Some(saga) = self.open(number) {
+            self.go_on(saga, ctx);
+        }
+    }
+}
+
+/// Which way a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Way {
+    Do,
+    Undo,
+    Release,
+}
+
+/// Whether a request may have left for a service before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Never,
+    Perhaps,
+}
+
+/// What is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Call {
+    way: Way,
+    job: Job,
+}
+
+/// Calls to services: timeouts, retries, breaker and what they give up are the block's.
+impl Orchestrator {
+    fn call(&mut self, way: Way, at: At, sent: Sent, ctx: &mut Ctx<'_>) {
+        let Some(saga) = self.saga(at.saga) else { return };
+        if way == Way::Do && saga.course == Course::Backward {
+            return; // It has turned since its steps were found ready.
+        }
+        let id = call_id(way, at);
+        let plan = self.plan.clone();
+        let job = Job { at, order: saga.order, refusal: self.refusal(at.step, ctx) };
+        let request = (plan.step(at.step).service.node(), Call { way, job });
+        let settings = patience(&plan, way, at, ctx.config());
+        let ended = match sent {
+            Sent::Never => self.caller.call::<(), _>(id, request, settings, ctx),
+            Sent::Perhaps => self.caller.resume::<(), _>(id, request, settings, ctx),
+        };
+        self.ended(ended, ctx);
+    }
+
+    fn call_again(&mut self, id: CallId, ctx: &mut Ctx<'_>) {
+        let (way, at) = called(id);
+        let Some(saga) = self.saga(at.saga) else { return };
+        let is_wanted = match way {
+            Way::Do => saga.state(at.step) == State::Called && !self.is_over(at.saga),
+            Way::Undo => saga.course == Course::Backward && !self.is_over(at.saga),
+            Way::Release => saga.held >> at.step & 1 == 1,
+        };
+        if is_wanted {
+            self.call(way, at, Sent::Perhaps, ctx);
+        }
+    }
+
+    fn answered(&mut self, way: Way, at: At, ctx: &mut Ctx<'_>) {
+        let plan = self.plan.clone();
+        let settings = patience(&plan, way, at, ctx.config());
+        _ = self.caller.on_response(call_id(way, at), (), settings, ctx);
+    }
+
+    fn on_call_timer(&mut self, timer: rpc::Timer, ctx: &mut Ctx<'_>) {
+        let (rpc::Timer::Timeout(id) | rpc::Timer::Retry(id) | rpc::Timer::Hedge(id)) = timer
+        else {
+            let settings = &ctx.config().call;
+            let none = rpc::Steps { retry: None };
+            _ = self.caller.on_timer::<(), _>(timer, (settings, none), ctx);
+            return;
+        };
+        let (way, at) = called(id);
+        let plan = self.plan.clone();
+        let settings = patience(&plan, way, at, ctx.config());
+        let steps = rpc::Steps { retry: Some(Step::Retry) };
+        let ended = self.caller.on_timer::<(), _>(timer, (settings, steps), ctx);
+        self.ended(ended, ctx);
+    }
+
+    /// A call was given up.
+    fn ended(&mut self, ended: Option<Ended<Call, ()>>, ctx: &mut Ctx<'_>) {
+        let Some(Ended { id, outcome }) = ended else { return };
+        let (way, at) = called(id);
+        let Some(mut saga) = self.saga(at.saga) else { return };
+        match (way, outcome) {
+            (_, Outcome::Answered(())) => {}
+            (Way::Do, Outcome::NeverSent(_)) if ctx.config().recovery == Recovery::Backward => {
+                saga.set(at.step, State::Refused); // The breaker says for sure: nothing happened.
+                self.recover_from_failure(saga, at.step, ctx);
+            }
+            (Way::Do, Outcome::Unknown(_) | Outcome::NeverSent(_)) => {
+                self.recover_from_failure(saga, at.step, ctx);
+            }
+            (Way::Undo, Outcome::Unknown(_) | Outcome::NeverSent(_)) => self.park(saga, ctx),
+            (Way::Release, Outcome::Unknown(_) | Outcome::NeverSent(_)) => {
+                ctx.set_timer(ctx.config().pause, Timer::Again(id));
+            }
+        }
+    }
+}
+
+/// The tables of the orchestrator.
+impl Orchestrator {
+    fn saga(&self, number: u64) -> Option<Saga> {
+        self.database.get(Sagas, number).cloned()
+    }
+
+    /// A saga that is not over and not parked.
+    fn open(&self, number: u64) -> Option<Saga> {
+        self.saga(number).filter(|_| !self.is_over(number))
+    }
+
+    fn end_of(&self, number: u64) -> Option<SagaEnd> {
+        self.database.get(Ends, number).map(|end| end.end)
+    }
+
+    fn is_over(&self, number: u64) -> bool {
+        self.end_of(number).is_some()
+    }
+
+    /// Logs what is new about a saga, durably, and how it ended if it did.
+    fn force(&mut self, step: Step, saga: Saga, end: Option<SagaEnd>, ctx: &mut Ctx<'_>) {
+        let record = self.commit(saga, end);
+        self.database.apply(ctx.force(step, record));
+    }
+
+    /// Logs what a crash may take back: it will be asked again.
+    fn note(&mut self, saga: Saga, ctx: &mut Ctx<'_>) {
+        if self.database.get(Sagas, saga.number) != Some(&saga) {
+            let record = self.commit(saga, None);
+            self.database.apply(ctx.write(record));
+        }
+    }
+
+    fn commit(&mut self, saga: Saga, end: Option<SagaEnd>) -> database::Record<Row> {
+        let number = saga.number;
+        let plan = self.plan.clone();
+        let mut txn = self.database.begin();
+        if txn.get(Plans, number).is_none() {
+            let steps = plan.steps.iter().map(|step| (step.after, step.kind)).collect();
+            txn.put(Plans, number, steps);
+        }
+        txn.put(Sagas, number, saga);
+        if let Some(end) = end {
+            txn.put(Ends, number, End { saga: number, end });
+        }
+        txn.commit()
+    }
+}
+
+impl Saga {
+    fn state(&self, step: u16) -> State {
+        self.steps[usize::from(step)]
+    }
+
+    fn set(&mut self, step: u16, state: State) {
+        self.steps[usize::from(step)] = state;
+    }
+
+    /// Whether a step can be called: all that it comes after are done.
+    fn is_ready(&self, step: u16, plan: &Plan, ctx: &mut Ctx<'_>) -> bool {
+        let after = plan.step(step).after;
+        let done = plan.numbers().filter(|&before| self.state(before) == State::Done);
+        let missing = done.fold(after, |missing, before| missing & !(1 << before));
+        self.state(step) == State::Waits
+            && (missing == 0 || (missing != after && !ctx.step(Step::WaitAtBarrier)))
+    }
+}
+
+fn patience<'a>(plan: &'a Plan, way: Way, at: At, config: &'a Config) -> &'a rpc::Settings {
+    match way {
+        Way::Do => &plan.step(at.step).call,
+        Way::Undo | Way::Release => &config.compensation,
+    }
+}
+
+/// A call is numbered by what it asks of which step.
+fn call_id(way: Way, at: At) -> CallId {
+    CallId(at.saga << 8 | u64::from(at.step) << 2 | way as u64)
+}
+
+fn called(CallId(id): CallId) -> (Way, At) {
+    let way = match id & 3 {
+        0 => Way::Do,
+        1 => Way::Undo,
+        _ => Way::Release,
+    };
+    (way, At { saga: id >> 8, step: (id >> 2 & 63) as u16 })
+}
+
+impl From<At> for Key {
+    fn from(at: At) -> Self {
+        Self(at.saga, at.step.into())
+    }
+}
+
+/// How the block's requests look on the wire; services answer in words of their own.
+impl From<rpc::Message<Call, ()>> for Message {
+    fn from(message: rpc::Message<Call, ()>) -> Self {
+        match message {
+            rpc::Message::Request { body: Call { way: Way::Do, job }, .. } => Self::Do(job),
+            rpc::Message::Request { body: Call { way: Way::Undo, job }, .. } => Self::Undo(job),
+            rpc::Message::Request { body: Call { job, .. }, .. } => Self::Release(job),
+            rpc::Message::Response { .. } => unreachable!("a service answers in its own words"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Handlers of orchestrated sagas, one at a time.
