@@ -20,6 +20,9 @@ pub mod relay;
 // Long transactions as rows of short ones, each with a way back.
 pub mod saga_orchestration;
 
+// The same, and nobody in charge: services follow each other's events.
+pub mod saga_choreography;
+
 // Registers on N replicas: R answer a read, W hold a write.
 pub mod quorum;
 
@@ -32,6 +35,7 @@ pub fn all() -> Vec<Box<dyn Runnable>> {
         Box::new(Of::<two_phase_commit::TwoPhaseCommit>::new()),
         Box::new(Of::<relay::Relay>::new()),
         Box::new(Of::<saga_orchestration::SagaOrchestration>::new()),
+        Box::new(Of::<saga_choreography::SagaChoreography>::new()),
         Box::new(Of::<quorum::Quorum>::new()),
         Box::new(Of::<wal::Wal>::new()),
     ]
