@@ -25,6 +25,9 @@ mod no_blocking;
 // What sagas promise.
 mod saga;
 
+// What they do not promise, counted.
+mod saga_isolation;
+
 // What any protocol may promise.
 mod answered;
 mod conservation;
@@ -217,6 +220,7 @@ pub fn all() -> Vec<CheckEntry> {
         conservation::ENTRY,
         forgetting::ENTRY,
         saga::ENTRY,
+        saga_isolation::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
         answered::ENTRY,

@@ -189,9 +189,9 @@ crate::steps! {
         /// What is not answered is asked again.
         Retry => "saga.termination",
         /// What a saga may yet undo is kept from others.
-        HoldSemanticLock => "saga.anomalies",
+        HoldSemanticLock => "saga.dirty_read",
         /// What it held is given back when it is over.
-        ReleaseLock => "progress",
+        ReleaseLock => "saga.termination",
     }
 }
 

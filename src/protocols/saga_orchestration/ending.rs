@@ -12,7 +12,6 @@ use super::{
     At, Ctx, Orchestrator, Step, Timer,
     calls::{Sent, Way},
     journal::{Course, Ends, Saga, State},
-    settings::Lock,
 };
 use crate::{
     base::ids::OpId,
@@ -27,7 +26,7 @@ use crate::{
 impl Orchestrator {
     pub(super) fn end(&mut self, mut saga: Saga, end: SagaEnd, ctx: &mut Ctx<'_>) {
         let number = saga.number;
-        if ctx.config().lock == Lock::Semantic && ctx.step(Step::ReleaseLock) {
+        if ctx.config().locks(saga.order.quantity) && ctx.step(Step::ReleaseLock) {
             saga.held = self.locked(&saga);
         }
         self.force(Step::ForceEnd, saga.clone(), Some(end), ctx);

@@ -17,7 +17,7 @@
 
 use super::{
     At, Ctx, Job, Message, Order, Refusal, Step,
-    settings::{Action, Config, Lock, Plan, Refuse, Update},
+    settings::{Action, Config, Plan, Refuse, Update},
 };
 use crate::{
     base::ids::{NodeId, Topic},
@@ -116,7 +116,7 @@ impl Services {
         if may_refuse && self.refuses(at, moved, &planned.name, ctx) {
             return self.refuse(from, job, ctx);
         }
-        self.put(Effect { at, fate: Fate::Done, moved }, holder(at, planned.kind, ctx), ctx);
+        self.put(Effect { at, fate: Fate::Done, moved }, holder(job, planned.kind, ctx), ctx);
         ctx.send(from, Message::Did(at));
     }
 
@@ -325,10 +325,10 @@ fn balance(txn: &mut Transaction<'_, Row>, account: u32, openings: (i64, i64)) -
 }
 
 /// Who holds what this step changes: the saga, as long as it may be undone.
-fn holder(at: At, kind: StepKind, ctx: &mut Ctx<'_>) -> Option<u64> {
+fn holder(job: Job, kind: StepKind, ctx: &mut Ctx<'_>) -> Option<u64> {
     let can_be_undone = matches!(kind, StepKind::Compensable | StepKind::Kept);
-    let locks = ctx.config().lock == Lock::Semantic && can_be_undone;
-    (locks && ctx.step(Step::HoldSemanticLock)).then_some(at.saga)
+    let locks = can_be_undone && ctx.config().locks(job.order.quantity);
+    (locks && ctx.step(Step::HoldSemanticLock)).then_some(job.at.saga)
 }
 
 fn topic(at: At) -> Topic {

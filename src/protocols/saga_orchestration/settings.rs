@@ -191,6 +191,19 @@ pub enum Lock {
     /// A balance that a saga has changed is refused to others until that saga is over, which the
     /// services must be told.
     Semantic,
+    /// The same for orders that cost so much or more; others run the risk.
+    ByValue(i64),
+}
+
+impl Config {
+    /// Whether an order of so many pieces locks what it changes.
+    pub(super) fn locks(&self, quantity: i64) -> bool {
+        match self.lock {
+            Lock::None => false,
+            Lock::Semantic => true,
+            Lock::ByValue(least) => least <= quantity * self.price,
+        }
+    }
 }
 
 /// How a compensation takes a change of a balance back.
