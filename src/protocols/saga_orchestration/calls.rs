@@ -74,7 +74,8 @@ impl Orchestrator {
     pub(super) fn answered(&mut self, way: Way, at: At, ctx: &mut Ctx<'_>) {
         let plan = self.plan.clone();
         let settings = patience(&plan, way, at, ctx.config());
-        _ = self.caller.on_response(call_id(way, at), (), settings, ctx);
+        let service = plan.step(at.step).service.node();
+        _ = self.caller.on_response(service, (call_id(way, at), ()), settings, ctx);
     }
 
     pub(super) fn on_call_timer(&mut self, timer: rpc::Timer, ctx: &mut Ctx<'_>) {
