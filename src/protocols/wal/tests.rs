@@ -6,7 +6,10 @@
 //!
 //! Whole runs are judged elsewhere; here is what no run shows, the order of effects in a handler.
 
-use super::*;
+use super::{
+    settings::{Interval, Takeover},
+    *,
+};
 use crate::{
     base::time::Duration,
     engine::bench::{Bench, Listed, Told},
