@@ -10,6 +10,7 @@
 
 mod artifacts;
 mod memory;
+mod page;
 pub(super) mod vary;
 
 use self::{memory::Memory, vary::Vary};
@@ -88,6 +89,10 @@ pub(super) struct Arguments {
     /// Keep a folder per distinct failure there: the shrunk scenario, its run and a picture.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["partition", "dry_run"])]
     artifacts: Option<PathBuf>,
+
+    /// Write what was found as a page for a browser.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["partition", "dry_run"])]
+    report: Option<PathBuf>,
 
     /// Say what would be run, and run nothing.
     #[arg(long)]
@@ -216,6 +221,7 @@ impl Session<'_> {
         let mut code = Code::AsExpected;
         let mut objects = Vec::new();
         let mut memory = Memory::load(&self.arguments.out);
+        let mut told = Vec::new();
         for (place, case) in cases.iter().enumerate() {
             let swept = self.sweep(case);
             if place > 0 && self.environment.format == Format::Human {
@@ -226,6 +232,9 @@ impl Session<'_> {
                 memory.learn(&case.head, &swept.failed);
             }
             code = code.or_graver(exit_code(&case.head, &swept));
+            if self.arguments.report.is_some() {
+                told.push(page::case(&case.head, &swept));
+            }
             if self.arguments.shrink || self.arguments.artifacts.is_some() {
                 code = code.or_graver(match self.shrink_all(case, &swept) {
                     Ok(()) => Code::AsExpected,
@@ -239,6 +248,9 @@ impl Session<'_> {
         }
         if self.environment.format == Format::Json {
             self.environment.print(&format!("{}\n", serde_json::Value::from(objects)));
+        }
+        if let Err(error) = self.write_page(&told) {
+            code = code.or_graver(self.environment.usage(&error));
         }
         match memory.save(&self.arguments.out) {
             Ok(()) => code,
