@@ -26,7 +26,8 @@ use crate::{
         trace::{ENGINE_EPOCH, Recording},
     },
     report::{
-        charts, export, json,
+        charts::{self, Chart},
+        export, json,
         page::{PageOptions, page},
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
@@ -351,17 +352,15 @@ impl Teller<'_> {
             written.push(write_page(path, &page)?);
             return Ok(written);
         }
-        let latency = charts::latency(run);
-        let doubt = charts::in_doubt(run);
         let files = [
             ("report.html", page),
             ("space_time.svg", space_time(run, SpaceTimeOptions::default())),
-            ("latency.svg", latency.svg),
-            ("latency.csv", latency.csv),
-            ("in_doubt.svg", doubt.svg),
-            ("in_doubt.csv", doubt.csv),
         ];
         written.extend(write_all(&folder, &files)?);
+        for (name, Chart { svg, csv, .. }) in charts::all(run) {
+            let (picture, table) = (format!("{name}.svg"), format!("{name}.csv"));
+            written.extend(write_all(&folder, &[(&picture, svg), (&table, csv)])?);
+        }
         Ok(written)
     }
 

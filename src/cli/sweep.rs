@@ -11,6 +11,7 @@
 mod artifacts;
 mod chosen;
 mod memory;
+mod page;
 pub(super) mod vary;
 
 use self::{chosen::Chosen, memory::Memory, vary::Vary};
@@ -119,6 +120,10 @@ pub(super) struct Arguments {
     /// Keep a folder per distinct failure there: the shrunk scenario, its run and a picture.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["partition", "dry_run"])]
     artifacts: Option<PathBuf>,
+
+    /// Write what was found as a page for a browser.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["partition", "dry_run"])]
+    report: Option<PathBuf>,
 
     /// Say what would be run, and run nothing.
     #[arg(long)]
@@ -248,6 +253,7 @@ impl Session<'_> {
         let mut objects = Vec::new();
         let mut suites = Vec::new();
         let mut memory = Memory::load(&self.arguments.out);
+        let mut told = Vec::new();
         for (place, case) in cases.iter().enumerate() {
             let swept = self.sweep(case, cases.len() - place);
             if place > 0 && self.environment.format == Format::Human {
@@ -259,6 +265,9 @@ impl Session<'_> {
             }
             code = code.or_graver(exit_code(&case.head, &swept));
             let mut kept = Kept::new();
+            if self.arguments.report.is_some() {
+                told.push(page::case(&case.head, &swept));
+            }
             if self.arguments.shrink || self.arguments.artifacts.is_some() {
                 code = code.or_graver(match self.shrink_all(case, &swept, &mut kept) {
                     Ok(()) => Code::AsExpected,
@@ -275,6 +284,7 @@ impl Session<'_> {
             self.environment.print(&format!("{}\n", serde_json::Value::from(objects)));
         }
         let published = self.environment.publish(&suites, self.arguments.junit.as_deref());
+        let published = published.and_then(|()| self.write_page(&told));
         match published.and_then(|()| memory.save(&self.arguments.out)) {
             Ok(()) => code,
             Err(error) => code.or_graver(self.environment.usage(&error)),

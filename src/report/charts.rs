@@ -18,6 +18,8 @@ pub mod curves;
 mod frame;
 mod gantt;
 mod heat;
+mod over_time;
+mod totals;
 
 pub use frame::cell;
 
@@ -52,6 +54,21 @@ pub struct Chart {
 /// The time from in doubt to decided, per node and transaction, with locks held meanwhile.
 pub fn in_doubt(run: &Run) -> Chart {
     gantt::in_doubt(run)
+}
+
+/// Every chart that a run has something for, each with its name.
+pub fn all(run: &Run) -> Vec<(&'static str, Chart)> {
+    let has_doubts = !Spans::of(run).doubts.is_empty();
+    let charts = [
+        ("in_doubt", has_doubts.then(|| in_doubt(run))),
+        ("staleness", over_time::staleness(run)),
+        ("divergence", over_time::divergence(run)),
+        ("answers", (!run.history.is_empty()).then(|| over_time::answers(run))),
+        ("latency", Some(latency(run))),
+        ("distribution", totals::distribution(run)),
+        ("messages", totals::messages(run)),
+    ];
+    charts.into_iter().filter_map(|(name, chart)| Some((name, chart?))).collect()
 }
 
 /// What came of every fault at every event.
@@ -193,10 +210,12 @@ mod tests {
             one_event(),
             unrecorded(),
         ] {
-            for chart in [latency, in_doubt] {
-                assert_sound(&chart(&run).svg);
-                assert_eq!(chart(&run), chart(&run));
+            for (name, chart) in all(&run) {
+                assert_sound(&chart.svg);
+                assert!(chart.title.contains("(n = "), "{name} says how many: {}", chart.title);
+                assert!(chart.csv.lines().count() > 1 || chart.title.contains("(n = 0"), "{name}");
             }
+            assert_eq!(all(&run), all(&run));
         }
     }
 

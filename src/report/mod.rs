@@ -40,6 +40,9 @@ pub mod heat_map;
 // All of a run in one file for a browser.
 pub mod page;
 
+// Many seeds on one page.
+pub mod sweep_page;
+
 // One object for programs.
 pub mod json;
 

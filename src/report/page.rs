@@ -13,7 +13,7 @@
 //! Limits: details of so many events, around what is violated; the overview covers all of them.
 
 mod background;
-mod document;
+pub(super) mod document;
 mod events;
 mod states;
 mod strings;
@@ -58,8 +58,6 @@ pub fn page(run: &Run, plan: &Plan, options: &PageOptions) -> String {
     let spans = Spans::of(run);
     let window = window(run, options.events_max);
     let mut strings = Strings::default();
-    let latency = charts::latency(run);
-    let doubt = charts::in_doubt(run);
     let data = Data {
         schema: "splitbrain.report/1",
         about: About::of(run, options),
@@ -68,7 +66,10 @@ pub fn page(run: &Run, plan: &Plan, options: &PageOptions) -> String {
         overview: Overview::of(run),
         background: Background::of(run, plan, &spans),
         states: States::of(run, plan, window, &mut strings),
-        charts: vec![Picture::of("latency", latency), Picture::of("in_doubt", doubt)],
+        charts: charts::all(run)
+            .into_iter()
+            .map(|(name, chart)| Picture::of(name, chart))
+            .collect(),
         scenario: &plan.text,
         strings: strings.all(),
     };

@@ -69,7 +69,7 @@ fn inert(text: &str) -> String {
 }
 
 /// The groups of failures: unexpected before expected, the most frequent first.
-fn groups<'t>(head: &Head, swept: &'t Swept) -> Vec<(&'t Fingerprint, &'t Failure)> {
+pub fn groups<'t>(head: &Head, swept: &'t Swept) -> Vec<(&'t Fingerprint, &'t Failure)> {
     let mut groups: Vec<_> = swept.tally.failures.iter().collect();
     groups.sort_by_key(|(what, failure)| {
         let expected = head.expects(what) || head.quarantined(what).is_some();

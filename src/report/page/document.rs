@@ -63,11 +63,11 @@ pub(super) fn document(run: &Run, options: &PageOptions, data: &Data<'_>) -> Str
 }
 
 /// Everything up to the body, sealed.
-pub(super) fn head(title: &str, program: &str, style: &str) -> String {
+pub(in crate::report) fn head(title: &str, program: &str, style: &str) -> String {
+    let program = if program.is_empty() { "none".to_owned() } else { hash(program) };
     let policy = format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; \
+        "default-src 'none'; script-src '{program}'; style-src '{}'; img-src data:; base-uri 'none'; \
          form-action 'none'",
-        hash(program),
         hash(style)
     );
     format!(
