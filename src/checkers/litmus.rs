@@ -403,7 +403,8 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
         | Fact::Tombstoned(..)
         | Fact::Moves { .. }
         | Fact::SagaEnded(..)
-        | Fact::Refuses(_)) => other,
+        | Fact::Refuses(_)
+        | Fact::Own { .. }) => other,
     };
     let what = |what| match what {
         What::Stated(at, said) => What::Stated(node(at), fact(said)),
