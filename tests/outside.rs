@@ -68,6 +68,9 @@ fn built() -> &'static (PathBuf, PathBuf) {
         let target = program.parent().unwrap().parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         let cargo = cargo.args(["build", "--offline", "--target-dir"]).arg(target);
+        for quick in ["opt-level=0", "debug=false"] {
+            cargo.args(["--config", &format!("profile.dev.package.splitbrain.{quick}")]);
+        }
         let built = told(cargo.current_dir(&home));
         assert_eq!(built.code, Some(0), "{}", built.stderr);
         assert!(!built.stderr.contains("warning"), "{}", built.stderr);

@@ -319,6 +319,14 @@ fn a_profile_says_what_the_command_line_leaves_open() {
 }
 
 #[test]
+fn profiles_are_listed_with_what_they_say() {
+    let listed = call(&folder("listed"), &["list", "profiles"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    let night = listed.stdout.lines().find(|line| line.starts_with("night")).unwrap();
+    assert!(night.contains("seeds: Rotating, time_limit: 1200s"), "{night}");
+}
+
+#[test]
 fn mistakes_in_settings_are_shown_where_they_stand() {
     let home = folder("mistakes");
     let file = settings(&home, "Pipelines(\n    profiles: [(name: \"a\", cuont: 3)],\n)");
@@ -396,11 +404,13 @@ fn a_known_failure_does_not_count_until_its_day_has_passed() {
 #[test]
 fn the_time_is_shared_out_so_that_every_scenario_has_some() {
     let home = folder("time");
-    let fixed = ["sweep", HAPPY, WINDOW, SWARM, "-n", "100000000", "--time-limit", "1500ms"];
+    let fixed = ["sweep", HAPPY, WINDOW, SWARM, "-n", "100000000", "--time-limit", "1ns"];
     let told = call(&home, &[&fixed[..], &["-f", "json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
-    let seeds = |nth: usize| json[nth]["counts"]["seeds"].as_u64().unwrap();
-    assert!((0..3).all(|nth| seeds(nth) > 0), "{}", told.stdout);
+    for nth in 0..3 {
+        assert_eq!(json[nth]["counts"]["seeds"], 256, "{}", told.stdout);
+        assert_eq!(json[nth]["ending"], "time_limit");
+    }
 }
 
 // Recipes.
@@ -447,9 +457,16 @@ fn the_commands_of_every_recipe_are_commands_of_this_program() {
         let yaml = YamlLoader::load_from_str(&recipe).unwrap();
         assert!(scripts(&yaml[0]).concat().contains("splitbrain sweep"), "{name} runs nothing");
         let commands = commands(&recipe);
-        assert_eq!(commands.len(), 3, "{name}: {commands:?}");
+        assert_eq!(commands.len(), 4, "{name}: {commands:?}");
         for command in commands {
+            let swarms = "scenarios/two_phase_commit/swarm.ron scenarios/quorum/swarm.ron";
+            let command = command.replace("scenarios/*/swarm.ron", swarms);
             let words: Vec<&str> = command.split(' ').skip(1).collect();
+            if words[0] == "run" {
+                assert_eq!(words[1], "scenarios"); // That all of them do is for other tests.
+                assert!(call(&home, &["run", "--help"]).stdout.contains("--junit"));
+                continue;
+            }
             if words[0] == "merge" {
                 let told = call(&home, &words);
                 assert!(told.stderr.contains("failed to read parts/1.jsonl"), "{}", told.stderr);

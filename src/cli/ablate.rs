@@ -317,7 +317,7 @@ fn run(arguments: &Arguments, case: &Case) -> Ablated {
         seeds: arguments.n,
         catch: &|function| caught(function),
     };
-    search(&order, &Threads { count, deadline: None, interrupted: &NEVER })
+    search(&order, &Threads { count, deadline: None, jobs_min: 0, interrupted: &NEVER })
 }
 
 fn head(

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   scenarios ◀─ files      protocols · workloads · checks ◀─ registry      mistakes ◀─ codes
-//!   metrics · closed-forms ◀─ tables of studies
+//!   metrics · closed-forms ◀─ tables of studies      profiles ◀─ settings of pipelines
 //! ```
 //!
 //! Everything comes from the registry and from the files, so a list cannot be out of date; a page
 //! of documentation kept by hand was rejected for that reason.
 
-use super::{Environment, Format, exit::Code, files::scenario_files};
+use super::{Environment, Format, exit::Code, files::scenario_files, pipeline::settings};
 use crate::{
     base::text::{diagnostic::Code as MistakeCode, source::Tree},
     study::{
@@ -49,6 +49,8 @@ enum What {
     Metrics,
     /// Formulas a study can compare with.
     ClosedForms,
+    /// Profiles of pipelines, with all that they say or inherit.
+    Profiles,
 }
 
 pub(super) fn list(environment: &Environment<'_>, arguments: &Arguments) -> Code {
@@ -74,13 +76,23 @@ pub(super) fn list(environment: &Environment<'_>, arguments: &Arguments) -> Code
             let about = |form: &ClosedForm| format!("{} ({})", form.formula, form.source);
             closed_forms::ALL.iter().map(|form| (form.name.to_owned(), about(form))).collect()
         }
+        What::Profiles => match environment.settings(None) {
+            Ok(settings) => {
+                settings.profiles.iter().map(|p| (p.name.clone(), p.describe())).collect()
+            }
+            Err(code) => return code,
+        },
         What::Mistakes => {
             let codes = MistakeCode::ALL.iter();
             codes.map(|code| (code.as_str().to_owned(), code.title().to_owned())).collect()
         }
     };
     if rows.is_empty() {
-        environment.complain(&format!("no scenario (*.ron) in {}\n", arguments.path.display()));
+        let missing = match arguments.what {
+            What::Profiles => format!("there is no profile in {}\n", settings::PATH),
+            _ => format!("no scenario (*.ron) in {}\n", arguments.path.display()),
+        };
+        environment.complain(&missing);
         return Code::NothingToRun;
     }
     show(environment, &rows);

@@ -143,12 +143,18 @@ struct Environment<'a> {
     is_torn: AtomicBool,
 }
 
-/// Runs the command line with a registry, and gives the code to exit with.
+/// Runs the command line with a registry, and gives the code to exit with: the whole `main` of a
+/// program that adds protocols, checks or workloads of its own.
+///
+/// Arguments come from the process. Results go to stdout, progress and mistakes to stderr, files to
+/// where the arguments say. A mistake of the user or a panic of a protocol is told and becomes a
+/// [code](exit::Code); nothing is thrown.
 pub fn main_with(registry: &Registry) -> ExitCode {
     call(registry, std::env::args_os()).into()
 }
 
-/// The same with arguments of the caller, the name of the program first.
+/// The same with arguments of the caller, the name of the program first: for tests of a program
+/// like that.
 pub fn call(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -> exit::Code {
     let Arguments { command, format, color } = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,

@@ -160,6 +160,7 @@ impl<'a> Session<'a> {
         let threads = Threads {
             count: count(self.arguments.jobs),
             deadline: None,
+            jobs_min: 0,
             interrupted: &INTERRUPTED,
         };
         let halt = run(&order, &threads, &mut on_cell, &mut || progress.add());

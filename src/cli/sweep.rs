@@ -100,8 +100,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Pipelines")]
     config: Option<PathBuf>,
 
-    /// In how many seeds what is checked must have been put to the test, at least: `20`, `5%`,
-    /// `durability=5%`, or a fault by its id, `window=50%`.
+    /// In how many seeds what is checked must have been put to the test, at least, in place of what
+    /// the scenario says: `20`, `5%`, `durability=5%`, or a fault by its id, `window=50%`.
     #[arg(long, value_name = "FLOOR", value_delimiter = ',', help_heading = "Pipelines")]
     require_exercised: Vec<Floor>,
 
@@ -158,6 +158,8 @@ pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Cod
         threads: Threads {
             count: count(chosen.threads),
             deadline: chosen.time_limit.map(deadline),
+            // Who comes last has some time too, unless nobody has any.
+            jobs_min: u64::from(chosen.time_limit.is_none_or(|limit| !limit.is_zero())),
             interrupted: &INTERRUPTED,
         },
     };

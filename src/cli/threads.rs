@@ -38,6 +38,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 pub(in crate::cli) struct Threads<'a> {
     pub(in crate::cli) count: usize,
     pub(in crate::cli) deadline: Option<Deadline>,
+    /// So many jobs are run even when the time is up.
+    pub(in crate::cli) jobs_min: u64,
     pub(in crate::cli) interrupted: &'a AtomicBool,
 }
 
@@ -135,7 +137,7 @@ impl<B> Dealer<'_, '_, B> {
         let mut folded = 0;
         loop {
             let halt = self.threads.halt();
-            while halt == Halt::Done && self.next < self.limit(folded) {
+            while self.goes_on(halt) && self.next < self.limit(folded) {
                 let Some(thread) = free.pop() else { break };
                 self.give(thread);
             }
@@ -152,6 +154,14 @@ impl<B> Dealer<'_, '_, B> {
                 }
                 folded += 1;
             }
+        }
+    }
+
+    fn goes_on(&self, halt: Halt) -> bool {
+        match halt {
+            Halt::Done => true,
+            Halt::TimeLimit => self.next < self.threads.jobs_min,
+            Halt::Interrupted => false,
         }
     }
 

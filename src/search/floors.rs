@@ -7,8 +7,9 @@
 //! ```
 //!
 //! A sweep that is below a floor is inconclusive, as one is in which a property was never tested. A
-//! floor without a name leaves scenarios alone that demonstrate a violation: most of what they list
-//! is there to hold besides, and need not be exercised. Floors by occasions rather than by seeds
+//! floor without a name stands in place of the scenario's `exercised`. It leaves scenarios alone that
+//! demonstrate a violation: most of what they list is there to hold besides, and need not be
+//! exercised. Floors by occasions rather than by seeds
 //! were rejected: one long run would meet them.
 
 use super::tally::Tally;

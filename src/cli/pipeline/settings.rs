@@ -156,20 +156,7 @@ impl Reader<'_> {
                 let message = format!("there are two profiles `{}`", model.name);
                 self.say(("profiles", place, "name"), message);
             }
-            let names = profiles.iter().map(|known| known.name.as_str());
-            let above = match &model.inherits {
-                None => Profile::default(),
-                Some(name) => match profiles.iter().find(|known| known.name == *name) {
-                    Some(known) => known.clone(),
-                    None => {
-                        let at = self.span(("profiles", place, "inherits"));
-                        let message = format!("no profile above this one is called `{name}`");
-                        let mistake = Diagnostic::error(Code::BadSetting, at, message);
-                        self.found.push(mistake.label("here").suggest(name, "profiles", names));
-                        Profile::default()
-                    }
-                },
-            };
+            let above = self.above(place, model.inherits.as_deref(), &profiles);
             for (field, value) in [("count", model.count), ("max_failures", model.max_failures)] {
                 if value == Some(0) {
                     self.say(("profiles", place, field), format!("`{field}` is at least 1"));
@@ -182,6 +169,20 @@ impl Reader<'_> {
             profiles.push(above.under(model, floors));
         }
         profiles
+    }
+
+    /// The profile that another one inherits from; one that says nothing if there is none.
+    fn above(&mut self, place: usize, name: Option<&str>, profiles: &[Profile]) -> Profile {
+        let Some(name) = name else { return Profile::default() };
+        if let Some(known) = profiles.iter().find(|known| known.name == *name) {
+            return known.clone();
+        }
+        let names = profiles.iter().map(|known| known.name.as_str());
+        let at = self.span(("profiles", place, "inherits"));
+        let message = format!("no profile above this one is called `{name}`");
+        let mistake = Diagnostic::error(Code::BadSetting, at, message);
+        self.found.push(mistake.label("here").suggest(name, "profiles", names));
+        Profile::default()
     }
 
     fn floors(&mut self, place: usize, texts: &[String]) -> Vec<Floor> {
@@ -231,6 +232,22 @@ impl Reader<'_> {
 }
 
 impl Profile {
+    /// What it says, its own or inherited, in the words of the file.
+    pub(in crate::cli) fn describe(&self) -> String {
+        let floors = self.floors.as_ref();
+        let floors = floors.map(|floors| floors.iter().map(Floor::to_string).collect::<Vec<_>>());
+        let said = [
+            self.count.map(|count| format!("count: {count}")),
+            self.start.map(|start| format!("start: {start}")),
+            self.seeds.map(|seeds| format!("seeds: {seeds:?}")),
+            self.time_limit.map(|limit| format!("time_limit: {limit}")),
+            self.threads.map(|threads| format!("threads: {threads}")),
+            self.max_failures.map(|most| format!("max_failures: {most}")),
+            floors.map(|floors| format!("require_exercised: {}", floors.join(" "))),
+        ];
+        said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// A profile that says what `model` says, and else what this one does.
     fn under(self, model: ProfileModel, floors: Option<Vec<Floor>>) -> Self {
         Self {
