@@ -101,7 +101,7 @@ impl Asked<'_> {
             return broken(format!("{field}: write one of {}, not `{answer}`", of.join(", ")));
         }
         if answer != is {
-            return broken(format!("{field}: it is not {answer}. {}", self.question.asks));
+            return broken(format!("{field}: it is not {answer}: {}", self.question.asks));
         }
         Ok((Stands::Met, format!("{field}: {answer}")))
     }
