@@ -207,19 +207,9 @@ fn a_frozen_run_is_the_run() {
         );
         assert_eq!(frozen_otherwise(&plan, 1..40), [""; 0], "{weather}");
     }
-    let plans = shipped().into_iter().filter(|plan| plan.name != CUT_IN_QUORUMS);
+    let plans = shipped().into_iter();
     let otherwise: Vec<String> = plans.flat_map(|plan| frozen_otherwise(&plan, 1..6)).collect();
     assert_eq!(otherwise, [""; 0]);
-}
-
-/// Its replicas crash at any effect of a handler.
-const CUT_IN_QUORUMS: &str = "siblings_are_kept";
-
-#[test]
-#[ignore = "not so yet: a crash at an effect falls elsewhere once it is written"]
-fn a_frozen_run_of_quorums_that_are_cut_at_effects_is_the_run() {
-    let plan = shipped().into_iter().find(|plan| plan.name == CUT_IN_QUORUMS);
-    assert_eq!(frozen_otherwise(&plan.expect("it is shipped"), 1..6), [""; 0]);
 }
 
 /// Shrinks what a seed of a shipped scenario violates first.
@@ -269,6 +259,13 @@ fn shrinking_never_makes_more_of_what_is_odd() {
             assert!(after <= before, "{}: {before} → {after}\n{}", plan.name, shrunk.draft.text());
         }
     }
+}
+
+#[test]
+fn a_crash_at_an_effect_stays_there_where_nodes_also_tell_themselves() {
+    let cut = "siblings_are_kept";
+    let plan = shipped().into_iter().find(|plan| plan.name == cut).expect("it is shipped");
+    assert_eq!(frozen_otherwise(&plan, 1..40), [""; 0]);
 }
 
 #[test]

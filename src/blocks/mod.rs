@@ -14,5 +14,14 @@
 // A log of events that many publish to and read from: one node, one topic, nothing forgotten.
 pub mod toy_broker;
 
+// Partitioned logs of events for groups of consumers, with the small parts of those who use it.
+pub mod broker;
+
+// A map that forgets its oldest entries: ids that took effect, answers that were given.
+pub mod remembered;
+
+// Requests and answers: timeouts, retries, hedges, breakers, dead letters, repeats known by id.
+pub mod rpc;
+
 // Tables with transactions on the log of one node: versions, row locks, a stream of changes.
 pub mod database;

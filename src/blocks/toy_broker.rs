@@ -14,6 +14,11 @@
 //! an offset means the same event for ever. Appends share forces (group commit), so memory is
 //! ahead of the disk; the answers wait for it, so nothing is read that a crash could take back.
 //!
+//! It stands beside the full broker (`blocks/broker.rs`) because it is the least that can be
+//! embedded: the protocol `Relay` shows with it how a block lives in a host, on one page, and its
+//! recorded runs stay as they are. A pattern that needs groups, retention or dead letters takes the
+//! other.
+//!
 //! Limits: one node, one topic, no retention; every id ever seen is kept.
 //! After Kreps, Narkhede & Rao (2011), Kafka, whose readers also pull and keep their own offset.
 

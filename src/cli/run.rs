@@ -21,6 +21,7 @@ use crate::{
     },
     report::{
         charts, export, json,
+        page::{PageOptions, page},
         screen::{Colour, Expected, Surroundings, screen},
         space_time::{SpaceTimeOptions, space_time},
         timeline::{TimelineOptions, timeline},
@@ -65,9 +66,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     trace: bool,
 
-    /// Write pictures: a space-time diagram, operation latencies, in-doubt times.
-    #[arg(long)]
-    report: bool,
+    /// Write the run as a page for a browser, and its pictures; with a file, only the page.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    report: Option<Option<PathBuf>>,
 
     /// Write the run for other tools: `history`, `shiviz`, `perfetto`.
     #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
@@ -133,6 +134,11 @@ pub(super) fn run(environment: &Environment<'_>, arguments: &Arguments) -> Code 
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Some(Some(_)) = &arguments.report
+        && loaded.len() > 1
+    {
+        return environment.usage("--report=FILE takes one scenario: a page shows one run");
+    }
     if let Some(path) = &arguments.record {
         if loaded.len() > 1 {
             return environment.usage("--record takes one scenario: a recorded run is one run");
@@ -199,7 +205,7 @@ impl Teller<'_> {
         }
         let met = plan.expectation(&run.judgements);
         let mut code = self.code(&run, &met);
-        match self.reports(&run).and_then(|reports| self.recorded(&run, &runner, reports)) {
+        match self.reports(&run, &met).and_then(|reports| self.recorded(&run, &runner, reports)) {
             Ok(reports) => self.show(&run, &met, reports, objects),
             Err(error) => code = self.environment.usage(&error),
         }
@@ -297,19 +303,27 @@ impl Teller<'_> {
     }
 
     /// Writes the pictures, if they are wanted, and gives their paths.
-    fn reports(&self, run: &Run) -> Result<Vec<String>, String> {
+    fn reports(&self, run: &Run, met: &Met) -> Result<Vec<String>, String> {
         let folder = self.arguments.out.join(&run.name).join(run.seed.to_string());
         let exports: Vec<_> = self.arguments.export.iter().map(|export| export.of(run)).collect();
         let mut written = Vec::new();
         if !exports.is_empty() {
             written = write_all(&folder, &exports)?;
         }
-        if !self.arguments.report {
+        let Some(wanted) = &self.arguments.report else { return Ok(written) };
+        let expected = expectation(&self.file.plan.expect.describe(), met).text;
+        let options = PageOptions { command: self.reproduce(), expected, ..PageOptions::default() };
+        let page = page(run, &self.file.plan, &options);
+        if let Some(path) = wanted {
+            std::fs::write(path, page)
+                .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+            written.push(path.display().to_string());
             return Ok(written);
         }
         let latency = charts::latency(run);
         let doubt = charts::in_doubt(run);
         let files = [
+            ("report.html", page),
             ("space_time.svg", space_time(run, SpaceTimeOptions::default())),
             ("latency.svg", latency.svg),
             ("latency.csv", latency.csv),

@@ -145,6 +145,7 @@ impl Counters {
         self.records.fill(RecordCounts::default());
         self.steps.fill(0);
         self.flushes = 0;
+        self.disk = DiskCounts::default();
         self.nodes = NodeCounts::default();
         self.operations = OperationCounts::default();
         self.events = 0;
@@ -163,6 +164,11 @@ impl Counters {
     /// How many messages nodes sent to each other.
     pub fn messages_sent(&self) -> u64 {
         self.messages.iter().map(|counts| counts.sent).sum()
+    }
+
+    /// How many messages were handled, those of a node to itself included.
+    pub fn messages_delivered(&self) -> u64 {
+        self.messages.iter().map(|counts| counts.delivered).sum()
     }
 
     /// What became of the messages of a label that nodes of a role sent.

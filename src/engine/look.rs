@@ -93,15 +93,22 @@ pub struct UnderWay {
 impl<P: Protocol> World<P> {
     /// A node as it is now.
     pub fn look(&self, node: NodeId) -> NodeView {
-        let place = usize::from(node.0);
-        let cell = &self.core.cells[place];
-        let state = if cell.is_down() { Vec::new() } else { fields(&self.states[place]) };
-        let durable = cell.log.durable();
+        let log = &self.core.cells[usize::from(node.0)].log;
+        let durable = log.durable();
         let record = |(position, entry): (Lsn, &super::log::Entry<P::Record>)| LogLine {
             position,
             record: format!("{:?}", entry.record),
             on_disk: if position <= durable { OnDisk::Durable } else { OnDisk::NotYet },
         };
+        NodeView { log: log.entries().map(record).collect(), ..self.glance(node) }
+    }
+
+    /// The same without its log, for whoever looks after every event: a log only grows, and what
+    /// is added to it is in the trace.
+    pub fn glance(&self, node: NodeId) -> NodeView {
+        let place = usize::from(node.0);
+        let cell = &self.core.cells[place];
+        let state = if cell.is_down() { Vec::new() } else { fields(&self.states[place]) };
         let timer = |(timer, slot): &(P::Timer, Option<u32>)| {
             (format!("{timer:?}"), slot.and_then(|slot| self.core.due(slot)))
         };
@@ -111,7 +118,7 @@ impl<P: Protocol> World<P> {
         NodeView {
             conditions: conditions(cell.busy),
             state,
-            log: cell.log.entries().map(record).collect(),
+            log: Vec::new(),
             timers,
             behind_force: cell.held.iter().map(|effect| self.core.effect_words(effect)).collect(),
             inbox: waiting.filter_map(|waiting| self.core.event_words(&waiting.event)).collect(),

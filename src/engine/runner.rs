@@ -94,6 +94,8 @@ pub trait Simulation {
     fn fork(&self) -> Box<dyn Simulation>;
     /// A node as it is now.
     fn look(&self, node: NodeId) -> NodeView;
+    /// The same without its log.
+    fn glance(&self, node: NodeId) -> NodeView;
     /// What is on its way, the next to arrive first.
     fn under_way(&self) -> Vec<UnderWay>;
     /// The hash of what happened, and its recording.
@@ -349,6 +351,9 @@ impl<P: Protocol> Simulation for World<P> {
     }
     fn look(&self, node: NodeId) -> NodeView {
         Self::look(self, node)
+    }
+    fn glance(&self, node: NodeId) -> NodeView {
+        Self::glance(self, node)
     }
     fn under_way(&self) -> Vec<UnderWay> {
         Self::under_way(self)

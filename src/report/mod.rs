@@ -4,6 +4,7 @@
 //!             ┌─▶ screen ◀─ highlights     one run on one screen
 //!   Run ──────┼─▶ timeline                 every event, a line each
 //!   (words,   ├─▶ space_time               every event, a picture
+//!             ├─▶ page                     all of it, to walk through in a browser
 //!    spans)   ├─▶ charts                   latency, time in doubt
 //!             ├─▶ json                     one object for programs
 //!             └─▶ export                   history, ShiViz, Perfetto
@@ -35,6 +36,9 @@ pub mod charts;
 
 // Rows of faults, columns of events.
 pub mod heat_map;
+
+// All of a run in one file for a browser.
+pub mod page;
 
 // One object for programs.
 pub mod json;

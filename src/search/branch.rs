@@ -15,7 +15,7 @@
 
 use super::{
     divergence::{Alike, Happening, first_difference, happenings},
-    freeze,
+    freeze::{self, Occasion},
 };
 use crate::{
     base::{
@@ -290,8 +290,7 @@ impl Origin<'_> {
         let catalog = &self.run.catalog;
         let here = entry.who == node.into();
         let victim = if here { Who::Actor } else { Who::Node(catalog.node(node).to_owned()) };
-        let at = Some(catalog.endpoint(entry.who));
-        let (nth, topic) = (freeze::nth(self.run, entry), freeze::topic(self.run, entry));
+        let Occasion { node: at, topic, nth, .. } = Occasion::of(self.run, entry);
         let label = usize::from(entry.label);
         match entry.kind {
             Kind::Send => {

@@ -296,13 +296,9 @@ impl Freezer<'_> {
             StruckAt::Force { asked } => {
                 let entry = self.entry(asked)?;
                 let label = &self.catalog.records.names()[usize::from(entry.label)];
-                Some(When::Before {
-                    event: Event::Force(label.clone()),
-                    nth: nth(self.run, entry),
-                    node: Some(self.catalog.endpoint(entry.who)),
-                    peer: None,
-                    topic: None,
-                })
+                let Occasion { node, nth, .. } = Occasion::of(self.run, entry);
+                let event = Event::Force(label.clone());
+                Some(When::Before { event, nth, node, peer: None, topic: None })
             }
             StruckAt::Inside { handler, effects } => {
                 let entry = self.entry(handler)?;
@@ -515,8 +511,49 @@ fn span(span: &Span) -> SpanText {
     }
 }
 
+/// How a trigger names one event among all that are like it.
+#[derive(Debug)]
+pub(super) struct Occasion {
+    pub(super) node: Option<String>,
+    /// Who sent the message, where that has to be said.
+    pub(super) peer: Option<String>,
+    /// The conversation, where there is one.
+    pub(super) topic: Option<u32>,
+    /// Which of them it is, counted from 1.
+    pub(super) nth: u32,
+}
+
+impl Occasion {
+    /// The occasion of an event of the run. What a node tells itself is delivered without having
+    /// been sent, and its conversation is not in the run: where there is such, a message that was
+    /// sent is counted among those of its sender.
+    pub(super) fn of(run: &Run, entry: &Entry) -> Self {
+        let about = topic(run, entry);
+        let itself = |other: &Entry| is_like(other, entry) && other.peer == other.who;
+        let is_message =
+            handler(&run.catalog, entry).is_some_and(|event| matches!(event, Event::Deliver(_)));
+        let told = is_message && about.is_some() && run.entries.iter().any(itself);
+        let alike = |other: &&Entry| {
+            is_like(other, entry)
+                && other.event <= entry.event
+                && (!told || other.peer == entry.peer)
+                && (about.is_none() || topic(run, other) == about)
+        };
+        Self {
+            node: Some(run.catalog.endpoint(entry.who)),
+            peer: told.then(|| run.catalog.endpoint(entry.peer)),
+            topic: about,
+            nth: run.entries.iter().filter(alike).count() as u32,
+        }
+    }
+}
+
+fn is_like(one: &Entry, other: &Entry) -> bool {
+    (one.kind, one.label, one.who) == (other.kind, other.label, other.who)
+}
+
 /// The conversation of a message that was sent or handled, if it has one.
-pub(super) fn topic(run: &Run, entry: &Entry) -> Option<u32> {
+fn topic(run: &Run, entry: &Entry) -> Option<u32> {
     let sent = match entry.kind {
         Kind::Send => entry.event,
         Kind::Deliver => entry.cause,
@@ -528,17 +565,6 @@ pub(super) fn topic(run: &Run, entry: &Entry) -> Option<u32> {
     };
     let topic = run.decisions.iter().find_map(of).filter(|topic| *topic != Topic::NONE)?;
     u32::try_from(topic.0).ok()
-}
-
-/// Which event of its kind, label, place and conversation this one is, counted from 1.
-pub(super) fn nth(run: &Run, entry: &Entry) -> u32 {
-    let about = topic(run, entry);
-    let alike = |other: &&Entry| {
-        (other.kind, other.label, other.who) == (entry.kind, entry.label, entry.who)
-            && other.event <= entry.event
-            && (about.is_none() || topic(run, other) == about)
-    };
-    run.entries.iter().filter(alike).count() as u32
 }
 
 /// The event of a handler, as a trigger names it; `None` for what is no handler.
@@ -557,9 +583,8 @@ pub(super) fn handler(catalog: &Catalog, entry: &Entry) -> Option<Event> {
 /// The trigger that cuts a handler after some of its effects.
 pub(super) fn inside(run: &Run, entry: &Entry, effects: u32) -> When {
     let event = handler(&run.catalog, entry).expect("a handler was cut");
-    let (nth, topic) = (nth(run, entry), topic(run, entry));
-    let node = Some(run.catalog.endpoint(entry.who));
-    When::Inside { event, effects, nth, node, peer: None, topic }
+    let Occasion { node, peer, topic, nth } = Occasion::of(run, entry);
+    When::Inside { event, effects, nth, node, peer, topic }
 }
 
 /// A message that is lost, as a script writes it.

@@ -10,7 +10,10 @@
 //! Yes" is the story. Candidates come from the recorded run, nearest events first, and one is taken
 //! if the scenario still fails as before; otherwise the instant stays.
 
-use super::{Shrinker, freeze};
+use super::{
+    Shrinker,
+    freeze::{self, Occasion},
+};
 use crate::{
     base::time::Time,
     engine::{
@@ -113,8 +116,7 @@ fn trigger(run: &Run, entry: &Entry, side: Side) -> Option<When> {
         Kind::Force => Event::Force(run.catalog.records.names()[label].clone()),
         _ => freeze::handler(&run.catalog, entry)?,
     };
-    let (nth, topic) = (freeze::nth(run, entry), freeze::topic(run, entry));
-    let (node, peer) = (Some(run.catalog.endpoint(entry.who)), None);
+    let Occasion { node, peer, topic, nth } = Occasion::of(run, entry);
     Some(match side {
         Side::Before => When::Before { event, nth, node, peer, topic },
         Side::After => When::After { event, nth, node, peer, topic },

@@ -1,0 +1,82 @@
+// States: what every node is like after every step, put together from its changes.
+//
+//   change = field, letters kept in front, letters kept behind, what stands between them now
+//
+// Going anywhere starts from the last stand that was kept, one in some hundred changes.
+
+const STANDS = 400;
+
+const stops = (() => {
+  const told = data.states.stops, all = new Int32Array(told.length);
+  let event = 0;
+  told.forEach((step, place) => { event += step; all[place] = event; });
+  return all;
+})();
+
+// The step that an event belongs to, or the last one that is told.
+const stopOf = (i) => Math.min(stops.length - 1, lowerBound(stops, numberOf(i)));
+
+const stands = data.states.nodes.map((node) => [{ next: 0, values: node.fields.map(() => "") }]);
+
+// The fields of a node after a step; before the first step all are empty.
+function stateAt(node, stop) {
+  const told = data.states.nodes[node], kept = stands[node];
+  const last = lowerBound(told.stop, stop + 1);
+  const stand = kept[Math.min(kept.length - 1, Math.floor(last / STANDS))];
+  const values = stand.values.slice();
+  for (let k = stand.next; k < last; k++) {
+    const field = told.field[k], old = values[field];
+    values[field] = old.slice(0, told.front[k]) + data.strings[told.middle[k]] + old.slice(old.length - told.back[k]);
+    if ((k + 1) % STANDS === 0 && kept.length === (k + 1) / STANDS) kept.push({ next: k + 1, values: values.slice() });
+  }
+  return values;
+}
+
+// A value with the part marked that an old value did not have.
+function marked(old, now) {
+  let front = 0, back = 0;
+  const most = Math.min(old.length, now.length);
+  while (front < most && old[front] === now[front]) front++;
+  while (back < most - front && old[old.length - 1 - back] === now[now.length - 1 - back]) back++;
+  const part = (text) => text.slice(front, text.length - back);
+  const fragment = element("span", {}, now.slice(0, front));
+  if (part(old) && old) fragment.append(element("del", {}, clip(part(old), 400)));
+  if (part(now)) fragment.append(element("ins", {}, part(now)));
+  fragment.append(now.slice(now.length - back));
+  return fragment;
+}
+
+// What a node has handed to its disk up to an event, the latest first, and whether it is there.
+function logAt(node, i) {
+  const durable = new Set(), lines = [];
+  for (let j = i; j >= 0 && lines.length < 8; j--) {
+    if (E.who[j] !== node) continue;
+    const code = codeOf(j);
+    if (code === "Durable") durable.add(E.cause[j]);
+    if (code === "Force" || code === "Write") lines.push({ i: j, isDurable: durable.has(E.cause[j]) || code === "Write" && durable.size > 0 });
+  }
+  return lines;
+}
+
+function showState(panel) {
+  const i = view.e >= 0 ? view.e : 0;
+  if (!E.n || !stops.length) return panel.replaceChildren("No states were recorded.");
+  const node = view.n >= 0 ? view.n : isEverywhere(i) || isClient(E.who[i]) ? 0 : E.who[i];
+  const stop = stopOf(i), choice = element("select", { id: "state-node", on: { change: (event) => change({ n: Number(event.target.value) }) } });
+  for (let end = 0; end < NODES; end++) choice.append(element("option", { value: end, selected: end === node }, ends[end].name));
+  const from = (stop ? stops[stop - 1] : 0) + 1, to = stops[stop];
+  const when = from === to ? `after #${to}` : `after the step #${from} to #${to}`;
+  const head = element("p", { class: "bar" }, element("label", {}, "Node ", choice), ` ${when}`);
+  const now = stateAt(node, stop), old = stop ? stateAt(node, stop - 1) : now, rows = [];
+  data.states.nodes[node].fields.forEach((field, place) => {
+    if (!now[place] && !old[place]) return;
+    const isChanged = now[place] !== old[place];
+    const value = isChanged ? marked(old[place], now[place]) : now[place];
+    rows.push(element("tr", { class: isChanged ? "changed" : "", "data-field": field },
+      element("th", { scope: "row" }, (isChanged ? "● " : "") + field), element("td", {}, value)));
+  });
+  const log = logAt(node, i).map((one) => element("li", {}, eventButton(one.i), " " + clip(textOf(one.i), 160) + (one.isDurable ? "" : " (not yet durable)")));
+  panel.replaceChildren(head, element("table", { class: "state" }, element("tbody", {}, ...rows)),
+    element("h3", {}, "Handed to its disk, latest first"), log.length ? element("ul", { class: "plain" }, ...log) : element("p", {}, "nothing yet"));
+  if (numberOf(i) > data.states.upto) panel.prepend(element("p", { class: "note" }, `States are told up to #${data.states.upto}.`));
+}

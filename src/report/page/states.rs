@@ -1,0 +1,212 @@
+//! The state of every node at every step, as changes: a page can show any of them.
+//!
+//! ```text
+//!   run again ──after each step──▶ look at the nodes it touched ──▶ field · kept front · kept back · new middle
+//! ```
+//!
+//! A step is one handled event with all that it brought about, as in `replay`. A field that grows
+//! by an entry per transaction would fill a page with copies of itself; what is kept of it is how
+//! many letters at its front and back stay as they were, and what stands between them now.
+//! Snapshots were rejected: the reader's program makes its own as it goes.
+//!
+//! Limits: so many letters in all; after that nothing more is told, and the page says so.
+
+use super::{super::text::inert, strings::Strings};
+use crate::{
+    base::ids::NodeId,
+    engine::{
+        look::{Condition, NodeView},
+        runner::Simulation,
+        trace::{Entry, Kind, Recording},
+    },
+    scenario::{plan::Plan, run::Run},
+};
+use serde::Serialize;
+use std::ops::Range;
+
+/// How many letters of states a page takes.
+const LETTERS_MAX: usize = 8 << 20;
+
+/// All states of a run.
+#[derive(Serialize, Default)]
+pub(super) struct States {
+    /// The last event of each step, as distances.
+    stops: Vec<u32>,
+    /// What each node is like, from step to step.
+    nodes: Vec<NodeStates>,
+    /// The last event whose state is told.
+    upto: u32,
+}
+
+/// The states of one node: parallel lists, an item per change.
+#[derive(Serialize, Default)]
+struct NodeStates {
+    /// The names of its fields.
+    fields: Vec<String>,
+    /// At which stop.
+    stop: Vec<u32>,
+    field: Vec<u16>,
+    front: Vec<u32>,
+    back: Vec<u32>,
+    middle: Vec<u32>,
+    /// The values as they are now.
+    #[serde(skip)]
+    values: Vec<String>,
+}
+
+impl States {
+    /// Runs a run again and looks.
+    pub(super) fn of(run: &Run, plan: &Plan, window: Range<usize>, strings: &mut Strings) -> Self {
+        let mut world = plan.configured.simulation(plan.setup.clone());
+        world.reset(run.seed, Recording::HashOnly);
+        let nodes = run.catalog.nodes.len();
+        let mut states = Self { nodes: vec_of(nodes), ..Self::default() };
+        let last = run.entries[window].last().map_or(0, |entry| entry.event.0);
+        let (mut before, mut letters) = (0, 0);
+        loop {
+            let latest = world.trace().latest().0;
+            if before < latest {
+                let entries = &run.entries[before as usize..latest as usize];
+                let stop = states.stops.len() as u32;
+                states.stops.push(latest - before);
+                for node in touched(entries, nodes, before == 0) {
+                    letters += states.nodes[node].take(stop, node, world.as_ref(), strings);
+                }
+                (before, states.upto) = (latest, latest);
+            }
+            if last <= before || LETTERS_MAX < letters || !world.step() {
+                return states;
+            }
+        }
+    }
+}
+
+fn vec_of(nodes: usize) -> Vec<NodeStates> {
+    (0..nodes).map(|_| NodeStates::default()).collect()
+}
+
+/// The nodes that events are about.
+fn touched(entries: &[Entry], nodes: usize, is_first: bool) -> Vec<usize> {
+    if is_first || entries.iter().any(|entry| entry.kind == Kind::Heal) {
+        return (0..nodes).collect();
+    }
+    let mut touched: Vec<usize> = entries
+        .iter()
+        .flat_map(|entry| [entry.who, entry.peer])
+        .map(|end| usize::from(end.0))
+        .collect();
+    touched.retain(|end| *end < nodes);
+    touched.sort_unstable();
+    touched.dedup();
+    touched
+}
+
+impl NodeStates {
+    /// Notes what has changed; gives how many letters that took.
+    fn take(
+        &mut self,
+        stop: u32,
+        node: usize,
+        world: &dyn Simulation,
+        strings: &mut Strings,
+    ) -> usize {
+        let told = told(&world.glance(NodeId(node as u16)));
+        let mut letters = 0;
+        for (name, _) in &told {
+            if !self.fields.contains(name) {
+                self.fields.push(name.clone());
+                self.values.push(String::new());
+            }
+        }
+        for place in 0..self.fields.len() {
+            let now = told.iter().find(|(name, _)| *name == self.fields[place]);
+            let now = now.map_or("", |(_, value)| value.as_str());
+            if self.values[place] == now {
+                continue;
+            }
+            let change = Change::between(&self.values[place], now);
+            letters += change.middle.len() + 8;
+            self.stop.push(stop);
+            self.field.push(place as u16);
+            self.front.push(change.front);
+            self.back.push(change.back);
+            self.middle.push(strings.place(change.middle.to_owned()));
+            now.clone_into(&mut self.values[place]);
+        }
+        letters
+    }
+}
+
+/// A node in parts: what it does, the fields of its state, and what it waits for.
+fn told(view: &NodeView) -> Vec<(String, String)> {
+    let conditions: Vec<&str> = view.conditions.iter().map(|one| condition(*one)).collect();
+    let mut parts = vec![("condition".to_owned(), conditions.join(" · "))];
+    let fields = view.state.iter().map(|(field, value)| {
+        let field = if field.is_empty() { "state" } else { field.as_str() };
+        (inert(field), inert(value))
+    });
+    parts.extend(fields);
+    let timers = view.timers.iter().map(|(timer, due)| match due {
+        Some(at) => format!("{timer} at {}", at.as_seconds_text(6)),
+        None => format!("{timer}, due"),
+    });
+    for (name, items) in [
+        ("timers", timers.collect::<Vec<_>>()),
+        ("behind the force", view.behind_force.clone()),
+        ("waiting", view.inbox.clone()),
+    ] {
+        if !items.is_empty() {
+            parts.push((name.to_owned(), inert(&items.join(" · "))));
+        }
+    }
+    parts
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Down => "down, its memory is gone",
+        Condition::Up => "up",
+        Condition::Forcing => "waits for its disk",
+        Condition::Paused => "paused",
+        Condition::Serving => "a handler is taking its time",
+    }
+}
+
+/// What differs between two texts, counted as JavaScript counts letters.
+struct Change<'a> {
+    front: u32,
+    back: u32,
+    middle: &'a str,
+}
+
+impl<'a> Change<'a> {
+    fn between(old: &str, new: &'a str) -> Self {
+        let alike = |pairs: &mut dyn Iterator<Item = (char, char)>| {
+            pairs.take_while(|(one, other)| one == other).map(|(one, _)| one).collect::<Vec<_>>()
+        };
+        let front = alike(&mut old.chars().zip(new.chars()));
+        let start: usize = front.iter().map(|one| one.len_utf8()).sum();
+        let back = alike(&mut old[start..].chars().rev().zip(new[start..].chars().rev()));
+        let end = new.len() - back.iter().map(|one| one.len_utf8()).sum::<usize>();
+        let count = |letters: &[char]| letters.iter().map(|one| one.len_utf16() as u32).sum();
+        Self { front: count(&front), back: count(&back), middle: &new[start..end] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_change_makes_the_new_text_of_the_old_one(old in "[abé😀]{0,9}", new in "[abé😀]{0,9}") {
+            let change = Change::between(&old, &new);
+            let units: Vec<u16> = old.encode_utf16().collect();
+            let (front, back) = (change.front as usize, units.len() - change.back as usize);
+            prop_assert!(front <= back);
+            let whole = [&units[..front], &change.middle.encode_utf16().collect::<Vec<_>>(), &units[back..]];
+            prop_assert_eq!(whole.concat(), new.encode_utf16().collect::<Vec<_>>());
+        }
+    }
+}
