@@ -118,11 +118,7 @@ struct School<'a> {
 
 impl<'a> School<'a> {
     fn threads(&self) -> Threads<'static> {
-        Threads {
-            count: count(self.arguments.jobs),
-            deadline: None,
-            interrupted: &INTERRUPTED,
-        }
+        Threads { count: count(self.arguments.jobs), deadline: None, interrupted: &INTERRUPTED }
     }
 
     fn bench<'b>(&'b self, threads: &'b Threads<'b>) -> Bench<'b> {
@@ -139,7 +135,10 @@ impl<'a> School<'a> {
     fn meant(&self, which: &Which, progress: &Progress) -> Result<&'a Exercise, Code> {
         let exercises = &self.course.exercises;
         if let Some(wanted) = &which.exercise {
-            return self.course.find(wanted.trim_end_matches('/')).ok_or_else(|| self.unknown(wanted));
+            return self
+                .course
+                .find(wanted.trim_end_matches('/'))
+                .ok_or_else(|| self.unknown(wanted));
         }
         let open = exercises.iter().find(|exercise| !progress.is_solved(&exercise.id));
         open.or(exercises.last()).ok_or(Code::NothingToRun)
@@ -147,7 +146,8 @@ impl<'a> School<'a> {
 
     fn unknown(&self, wanted: &str) -> Code {
         let planned = self.course.to_come.iter();
-        let mut planned = planned.filter(|one| one.id == wanted || one.number.to_string() == wanted);
+        let mut planned =
+            planned.filter(|one| one.id == wanted || one.number.to_string() == wanted);
         if let Some(one) = planned.next() {
             let message = format!("{} is still to come: it waits for {}", one.id, one.needs);
             return self.environment.usage(&message);
@@ -156,7 +156,8 @@ impl<'a> School<'a> {
         let near = suggest(wanted, names.iter().copied())
             .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
         let names = names.join(", ");
-        self.environment.usage(&format!("no exercise is called `{wanted}`{near}\nexercises: {names}"))
+        self.environment
+            .usage(&format!("no exercise is called `{wanted}`{near}\nexercises: {names}"))
     }
 
     fn with(&self, which: &Which, act: fn(&Self, &Desk, &Exercise) -> Code) -> Code {
@@ -199,7 +200,9 @@ impl<'a> School<'a> {
         let progress = desk.map(|desk| desk.progress()).unwrap_or_default();
         self.environment.print(&match self.environment.format {
             Format::Human => show::list(self.course, &progress),
-            Format::Json | Format::Jsonl => format!("{}\n", show::list_json(self.course, &progress)),
+            Format::Json | Format::Jsonl => {
+                format!("{}\n", show::list_json(self.course, &progress))
+            }
         });
         Code::AsExpected
     }

@@ -113,8 +113,7 @@ impl Asked<'_> {
         };
         let plan = self.plan(scenario)?;
         let mut judgements = Vec::new();
-        let ran =
-            (self.bench.catch)(&mut || (_, judgements) = plan.runner().judge(Seed(seed)));
+        let ran = (self.bench.catch)(&mut || (_, judgements) = plan.runner().judge(Seed(seed)));
         if let Err(panic) = ran {
             return broken(format!("{field}: {scenario}@{seed} panicked: {panic}"));
         }

@@ -138,9 +138,8 @@ impl Auditor<'_> {
     fn must_fail(&self, what: &str, report: &Report, claim: &str, audit: &mut Audit) {
         let here = report.found.iter();
         let there = report.elsewhere.iter().flat_map(|one| &one.found);
-        let mut broken = here.chain(there).filter(|found| {
-            found.stands != Stands::Met && found.name == claim
-        });
+        let mut broken =
+            here.chain(there).filter(|found| found.stands != Stands::Met && found.name == claim);
         let judged = matches!(report.outcome, Outcome::Failed | Outcome::Inconclusive);
         match broken.next() {
             Some(found) if judged => {

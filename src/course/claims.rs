@@ -189,7 +189,9 @@ pub(super) fn number(text: &str, unit: Unit) -> Option<f64> {
             let nanos = text.parse::<Duration>().ok()?.as_nanos();
             Some(nanos as f64 * unit.factor())
         }
-        Unit::PerOperation | Unit::PerRun => text.parse().ok().filter(|value: &f64| value.is_finite()),
+        Unit::PerOperation | Unit::PerRun => {
+            text.parse().ok().filter(|value: &f64| value.is_finite())
+        }
     }
 }
 
@@ -208,13 +210,7 @@ impl Tally {
     }
 
     /// Adds what a run showed; `effects` are those of the fault rules.
-    pub(super) fn add(
-        &mut self,
-        seed: u64,
-        claims: &[Ready],
-        run: &Observed<'_>,
-        effects: &[u64],
-    ) {
+    pub(super) fn add(&mut self, seed: u64, claims: &[Ready], run: &Observed<'_>, effects: &[u64]) {
         self.seeds += 1;
         for (count, claim) in self.counts.iter_mut().zip(claims) {
             let (shows, exercised) = match &claim.kind {
@@ -264,9 +260,7 @@ impl Ready {
         let name = &self.name;
         let (stands, says, seed) = match &self.kind {
             Kind::Holds(_) => held(name, count, seeds),
-            Kind::Violates(_, least) => {
-                share(count, seeds, *least, &format!("{name} is violated"))
-            }
+            Kind::Violates(_, least) => share(count, seeds, *least, &format!("{name} is violated")),
             Kind::Exercised(_, least) => {
                 share(count, seeds, *least, &format!("{name} is put to the test"))
             }
@@ -316,7 +310,8 @@ impl Measured {
             Side::AtLeast => (value >= self.bound, "at least"),
         };
         let stands = if met { Stands::Met } else { Stands::Broken };
-        let says = format!("{name} is {}; it shall be {words} {}", shown(value, self.unit), self.text);
+        let says =
+            format!("{name} is {}; it shall be {words} {}", shown(value, self.unit), self.text);
         (stands, says, None)
     }
 }

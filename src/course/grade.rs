@@ -29,7 +29,8 @@ pub fn part_grade([visible, held_out]: &[Report; 2]) -> (u32, Outcome, String) {
     let line = match decisive.first_broken() {
         Some((found, [])) => found.says.clone(),
         Some((found, sets)) => {
-            let sets: Vec<String> = sets.iter().map(|(path, value)| format!("{path}={value}")).collect();
+            let sets: Vec<String> =
+                sets.iter().map(|(path, value)| format!("{path}={value}")).collect();
             format!("{} (with {})", found.says, sets.join(", "))
         }
         None if decisive.outcome == Outcome::Refused => {
@@ -119,10 +120,9 @@ pub fn as_junit(course: &Course, graded: &[Graded<'_>]) -> String {
         let outcomes = graded.parts.iter().map(|part| part_grade(part).1);
         outcomes.filter(|outcome| *outcome != Outcome::Passed).count()
     };
-    let (tests, failures): (usize, usize) =
-        graded.iter().fold((0, 0), |(tests, failures), one| {
-            (tests + one.parts.len(), failures + failed(one))
-        });
+    let (tests, failures): (usize, usize) = graded
+        .iter()
+        .fold((0, 0), |(tests, failures), one| (tests + one.parts.len(), failures + failed(one)));
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let name = escaped(&course.title);
     _ = writeln!(xml, "<testsuites name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">");

@@ -189,7 +189,8 @@ mod tests {
     fn what_cannot_be_used_is_named_with_its_file() {
         let newer = message(&files(&exercise(2, "")));
         assert_eq!(newer, "01_a/exercise.ron: this splitbrain reads format 1, and this is 2");
-        let part = "(file: \"b.ron\", goal: \"g\", points: 1, questions: [], solution: [], wrong: [])";
+        let part =
+            "(file: \"b.ron\", goal: \"g\", points: 1, questions: [], solution: [], wrong: [])";
         assert!(message(&files(&exercise(1, part))).ends_with("there is no file `b.ron`"));
         assert!(message(&files("Exercise(tilte: 1)")).contains("tilte"));
         let mut without = files(&exercise(1, ""));

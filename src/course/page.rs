@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   task.md ─┬─ what may change · what is demanded ─ hints, folded ─▶ book/src/course/01_….md
-//!            └ all exercises, and those to come ─▶ book/src/course/index.md
+//!            └ all exercises, and those to come ─▶ book/src/course/exercises.md
 //! ```
 //!
 //! Pages are made of the same data that `verify` runs, so that they cannot say anything else. A
@@ -23,7 +23,8 @@ pub fn level_words(level: Level) -> &'static str {
 }
 
 /// The first line of every page that is made.
-const MADE: &str = "<!-- Written by a test from book/course; SPLITBRAIN_BLESS=1 writes it anew. -->\n\n";
+const MADE: &str =
+    "<!-- Written by a test from book/course; SPLITBRAIN_BLESS=1 writes it anew. -->\n\n";
 
 /// The index of the course.
 pub fn index(course: &Course) -> String {
@@ -80,7 +81,8 @@ pub fn exercise(exercise: &Exercise) -> String {
     page += &format!("\n```text\nsplitbrain exercise verify {id}\n```\n\n## Hints\n");
     for (place, hint) in file.hints.iter().enumerate() {
         let hint = hint.split_whitespace().collect::<Vec<_>>().join(" ");
-        page += &format!("\n<details><summary>Hint {}</summary>\n\n{hint}\n\n</details>\n", place + 1);
+        page +=
+            &format!("\n<details><summary>Hint {}</summary>\n\n{hint}\n\n</details>\n", place + 1);
     }
     page += &format!(
         "\n---\nExercise {number} · level {} · about {} minutes\n",

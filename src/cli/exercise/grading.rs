@@ -87,7 +87,9 @@ impl School<'_> {
             if let Some(path) = path
                 && let Err(error) = write(path, &text)
             {
-                return self.environment.usage(&format!("failed to write {}: {error}", path.display()));
+                return self
+                    .environment
+                    .usage(&format!("failed to write {}: {error}", path.display()));
             }
         }
         match self.environment.format {

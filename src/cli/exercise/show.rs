@@ -39,7 +39,10 @@ pub(super) fn list(course: &Course, progress: &Progress) -> String {
         text += "\nstill to come\n";
         for one in &course.to_come {
             let (number, id) = (one.number, &one.id);
-            text += &format!("{:10}{number:>2}  {id:<width$}  {} (waits for {})\n", "", one.title, one.needs);
+            text += &format!(
+                "{:10}{number:>2}  {id:<width$}  {} (waits for {})\n",
+                "", one.title, one.needs
+            );
         }
     }
     text
@@ -88,7 +91,8 @@ pub(super) fn report(report: &Report, path: &Path) -> String {
         one.found.iter().for_each(|found| text += &line(found, &format!("with {}: ", one.name)));
     }
     if report.outcome == Outcome::Inconclusive {
-        text += "  nothing dangerous happened, or nothing was put to the test: this proves nothing\n";
+        text +=
+            "  nothing dangerous happened, or nothing was put to the test: this proves nothing\n";
     }
     if let Some((Found { seed: Some(seed), .. }, sets)) = report.first_broken() {
         let path = path.display();

@@ -38,7 +38,8 @@ impl School<'_> {
                 continue;
             }
             let id = &exercise.id;
-            self.environment.print(&format!("\nwatching {id}; save a file to judge again, Ctrl-C to stop\n"));
+            self.environment
+                .print(&format!("\nwatching {id}; save a file to judge again, Ctrl-C to stop\n"));
             while written(desk, exercise) == before {
                 if INTERRUPTED.load(Ordering::Relaxed) {
                     return Code::Interrupted;
