@@ -96,4 +96,6 @@ pub mod search;
 pub mod report;
 pub mod study;
 
+pub mod course;
+
 pub mod cli;

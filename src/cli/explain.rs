@@ -236,8 +236,36 @@ fn word(topic: &str) -> Option<String> {
     Some(format!("{name}\n\n{}\n", wrap(text, "")))
 }
 
-/// What reports and scenarios say of disks.
+/// When faults strike, and what reports and scenarios say of disks.
 const WORDS: &[(&str, &str)] = &[
+    ("At", "when: At(\"1s\"): at this instant of true time, whatever the protocol is doing."),
+    (
+        "Times",
+        "when: Times(count: (0, 2), within: (\"1s\", \"4s\")): a number of times that is drawn, at \
+         instants that are drawn. A number rather than a rate, so that most runs see the fault.",
+    ),
+    (
+        "EachMessage",
+        "when: EachMessage(chance: \"1/3\", label: \"Yes\", to: \"c\"): at each message that fits, \
+         with this chance. EachForce and EachEffect do the same at forces and at effects.",
+    ),
+    (
+        "Before",
+        "when: Before(event: Step(\"ForceDecision\"), nth: 1): just before the nth event that fits. \
+         An event is a Step, Send, Deliver, Force or Timer with a name, a Boot, or a Request; \
+         `node`, `peer` and `topic` narrow it down. `explain` of a protocol lists its steps, \
+         `run --trace` shows all events.",
+    ),
+    (
+        "After",
+        "when: After(event: Send(\"Decide\"), nth: 1): just after the nth event that fits. After a \
+         Force is when the record is durable.",
+    ),
+    (
+        "Inside",
+        "when: Inside(event: Deliver(\"Yes\"), effects: 2): in the handler of the nth event that \
+         fits, after so many of its effects. For crashes.",
+    ),
     (
         "raw-files",
         "Files of bytes, for protocols that bring their own format. A write is seen at once and \

@@ -19,6 +19,7 @@ mod caught;
 mod check;
 mod completions;
 mod diff;
+mod exercise;
 mod explain;
 mod explore;
 mod files;
@@ -124,6 +125,8 @@ enum Command {
     List(list::Arguments),
     /// Explain a protocol, a step, a check, a property, a fault, or a mistake's code.
     Explain(explain::Arguments),
+    /// Learn by exercises that check themselves; grade and audit them.
+    Exercise(exercise::Arguments),
     /// Write a commented starter.
     New(new::Arguments),
     /// Write a completion script for a shell.
@@ -202,6 +205,7 @@ fn obey(environment: &Environment<'_>, command: Command) -> exit::Code {
         Command::Check(arguments) => check::check(environment, &arguments),
         Command::List(arguments) => list::list(environment, &arguments),
         Command::Explain(arguments) => explain::explain(environment, &arguments),
+        Command::Exercise(arguments) => exercise::exercise(environment, &arguments),
         Command::New(arguments) => new::new(environment, &arguments),
         Command::Completions(arguments) => completions::completions(environment, &arguments),
     }

@@ -73,7 +73,7 @@ impl Unit {
     }
 
     /// From what is summed to what is shown.
-    pub(super) const fn factor(self) -> f64 {
+    pub const fn factor(self) -> f64 {
         match self {
             Self::PerOperation | Self::PerRun | Self::Share => 1.0,
             Self::Milliseconds => 1e-6,
@@ -93,7 +93,7 @@ pub struct Metric {
 
 impl Metric {
     /// Adds what one run shows.
-    pub(super) fn look(&self, run: &Observed<'_>, samples: &mut Samples) {
+    pub fn look(&self, run: &Observed<'_>, samples: &mut Samples) {
         let pair = (self.look)(run, &mut samples.values);
         samples.pairs.push(pair);
     }
@@ -303,7 +303,7 @@ fn values(
 }
 
 /// A probability as a float.
-pub(super) fn fraction(probability: Probability) -> f64 {
+pub fn fraction(probability: Probability) -> f64 {
     if probability == Probability::ALWAYS {
         return 1.0;
     }

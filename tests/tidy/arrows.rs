@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("search", &["base", "engine", "checkers", "scenario", "explore"]),
     ("report", &["base", "engine", "checkers", "scenario"]),
     ("study", &["base", "engine", "checkers", "scenario", "search", "report"]),
-    ("course", &["base", "engine", "checkers", "scenario", "search", "report"]),
+    ("course", &["base", "engine", "checkers", "scenario", "search", "report", "study"]),
 ];
 
 /// Who may import everything.
