@@ -164,7 +164,7 @@ crate::steps! {
         /// It is undone once.
         IdempotentCompensation => "saga.at_most_once",
         /// A step waits until all that it comes after are done.
-        AwaitEveryPredecessor => "saga.forward_after_pivot",
+        AwaitEveryPredecessor => "saga.termination",
         /// What was refused stays refused, though a repeat might find what it lacked.
         RememberRefusal => "saga.reverse_order",
         /// What is done is undone, not only said to be.
@@ -693,7 +693,9 @@ impl Service {
 
     fn redo(&mut self, turn: &Turn) {
         let &Turn { saga: number, order, at, heard, deed, publishes, end, .. } = turn;
-        at.into_iter().for_each(|at| self.consumer.took(at));
+        if let Some(at) = at {
+            self.consumer.took(at);
+        }
         let saga = self.sagas.or_insert_with(number, || Saga::of(order));
         saga.heard = heard.map_or(saga.heard, |what| saga.heard.with(what));
         saga.deed = deed.or(saga.deed);
@@ -733,3 +735,6 @@ impl What {
         TopicId((self.kind() as u16) << 5 | step)
     }
 }
+
+#[cfg(test)]
+mod tests;
