@@ -118,7 +118,8 @@ struct School<'a> {
 
 impl<'a> School<'a> {
     fn threads(&self) -> Threads<'static> {
-        Threads { count: count(self.arguments.jobs), deadline: None, interrupted: &INTERRUPTED }
+        let (count, interrupted) = (count(self.arguments.jobs), &INTERRUPTED);
+        Threads { count, deadline: None, jobs_min: 0, interrupted }
     }
 
     fn bench<'b>(&'b self, threads: &'b Threads<'b>) -> Bench<'b> {
