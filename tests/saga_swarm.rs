@@ -106,6 +106,7 @@ fn every_other_setting_survives_the_same_faults() {
 fn stage(step: &str) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match step {
         "HoldSemanticLock" | "ReleaseLock" => ("semantic_lock", &[]),
+        "ForceEnd" => ("compensate_after_crash", &[]),
         _ => ("swarm", &[]),
     }
 }

@@ -29,6 +29,8 @@
 //!
 //! Forgetting sagas that ended was rejected: late effects, lost ones and second ends come later.
 //!
+//! A saga has the number of the operation that asked for it, if a client is to be judged too.
+//!
 //! Limits: which accounts a step should move is unknown, so errors that cancel out are not seen.
 //! Whether steps wait for those they rest on is not judged while nothing is undone. Of a node that
 //! is down in the end nothing is demanded, and what it knew before counts.
@@ -48,6 +50,7 @@ use crate::{
     base::{digest::Fold, table::Table},
     engine::{
         facts::{Fact, SagaEnd},
+        operations::Ending,
         runner::Catalog,
         signal::{Signal, What},
     },
@@ -76,7 +79,8 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
         PropertyInfo {
             name: TERMINATION,
             demands: "once faults are over, every saga has ended, and what stands of its steps is \
-                      what its end says: all, none, or exactly what its plan keeps",
+                      what its end says: all, none, or exactly what its plan keeps; and no client \
+                      heard that a compensated one was done",
             exercised_by: "sagas that began, at the end of a run whose faults are over",
             source: SOURCE,
         },
@@ -204,6 +208,11 @@ impl Checker for Saga {
             What::Booted(node) => {
                 *self.down.of(node) = false;
                 self.stories.values_mut().for_each(|story| story.lose(node));
+            }
+            What::Ended(op, Ending::Ok(_)) => {
+                if let Some(story) = self.stories.get_mut(&u64::from(op.0)) {
+                    story.heard = Some(*signal);
+                }
             }
             What::Invoked(..) | What::Ended(..) | What::Disturbed | What::Healed => {}
         }

@@ -155,6 +155,13 @@ impl Saga {
             let sentence = format!("saga {saga}, known at {place} since {}, never ended", since.at);
             return Some((since, witness(sentence, &[since])));
         };
+        if let (SagaEnd::Compensated, Some(heard)) = (end, story.heard) {
+            let sentence = format!(
+                "saga {saga} ended compensated at {}, but its client heard at {} that it was done",
+                ended.at, heard.at
+            );
+            return Some((ended, witness(sentence, &[ended, heard])));
+        }
         let (step, is, deed) = story.steps().into_iter().find_map(|step| {
             let (is, deed) = misfit(story, end, step)?;
             Some((step, is, deed))

@@ -15,6 +15,7 @@ use crate::{
     checkers::evidence::{self, Found, ensure},
     engine::{
         facts::{Fact, SagaEnd, StepKind},
+        operations::Ending,
         signal::{Signal, What},
     },
 };
@@ -162,6 +163,19 @@ pub(super) fn forward(cited: &[Found], signals: &[Signal]) -> Checked {
 pub(super) fn termination(cited: &[Found], signals: &[Signal]) -> Checked {
     ensure(evidence::settled(signals), "faults were never over")?;
     let known = known(signals);
+    let heard = |found: &&Found| match found.1.what {
+        What::Ended(op, Ending::Ok(_)) => Some(u64::from(op.0)),
+        _ => None,
+    };
+    if let Some(client) = cited.iter().find_map(|found| heard(&found)) {
+        let ends = cited.iter().filter(|found| heard(found).is_none());
+        let Some(Fact::SagaEnded(saga, SagaEnd::Compensated)) = ends.map(fact).next().transpose()?
+        else {
+            return Err("an end is needed".to_owned());
+        };
+        let stands = known.contains(&Fact::SagaEnded(saga, SagaEnd::Compensated));
+        return ensure(saga == client && stands, "its client heard nothing of the kind");
+    }
     match *facts(cited)?.as_slice() {
         [Fact::SagaEnded(saga, one), Fact::SagaEnded(of, other)] => {
             ensure(saga == of && one != other && one != SagaEnd::Parked, "the ends agree")?;

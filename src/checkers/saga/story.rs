@@ -28,6 +28,8 @@ pub(super) struct Story {
     /// Those that stand.
     pub(super) moves: Vec<Move>,
     ends: Vec<End>,
+    /// When its client heard that it was done.
+    pub(super) heard: Option<Signal>,
     /// Steps that took effect after a compensation, and may yet be undone.
     pub(super) late: Vec<u16>,
     /// Kept steps that were done when a step on which they rest was undone: it, that one, when.

@@ -119,6 +119,16 @@ fn who_lost_the_plan_owes_the_end_of_what_stands() {
     untested(TERMINATION, &chain(&[did(0), crash(C), HEALED]));
 }
 
+#[test]
+fn a_client_does_not_hear_that_a_saga_was_done_that_is_compensated() {
+    let undone = [did(0), undid(0), ended(Compensated)];
+    legal(TERMINATION, &chain(&undone));
+    let sentence = illegal(TERMINATION, &chain(&[&[told_ok(7)][..], &undone].concat()));
+    let wanted = "saga 7 ended compensated at 6ms, but its client heard at 3ms that it was done";
+    assert_eq!(sentence, wanted);
+    legal(TERMINATION, &chain(&[did(0), did(1), did(2), ended(Done), told_ok(7)]));
+}
+
 // Order.
 
 #[test]
