@@ -3,6 +3,7 @@
 //! ```text
 //!  u128 key = time 64 │ class 3 │ sequence 37 │ slot 24       payloads stay in the caller's slab
 //!  few pending: one descending vector, popping is free       more: a heap with four children
+//!  thousands: a wheel of buckets of time
 //! ```
 //!
 //! At one instant the order is defined: fault, disk, delivery, timer, the end of an operation, the
@@ -15,9 +16,15 @@
 //!
 //! Limits: 16 million pending events, 2^37 insertions in a run; both are asserted.
 
+// Buckets of time, for thousands.
+mod wheel;
+
 use super::time::Time;
+use wheel::{Fit, Wheel};
 
 const FEW: usize = 24;
+const MANY: usize = 2048;
+const TURNING: &str = "the shape is that of a wheel";
 const SLOT_BITS: u32 = 24;
 const SEQUENCE_BITS: u32 = 37;
 
@@ -67,39 +74,60 @@ impl Tag {
 /// Pending events by time, class and order of insertion.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
+    /// Those that are not on the wheel.
     keys: Vec<u128>,
-    /// Four children per parent, smallest first; otherwise descending, smallest last.
-    heap: bool,
+    shape: Shape,
+    /// There once it has been needed.
+    wheel: Option<Box<Wheel>>,
+    /// The wheel has been tried in this run, and times are too much alike for it.
+    crowded: bool,
+}
+
+/// How the keys are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Shape {
+    /// Descending, smallest last.
+    #[default]
+    Sorted,
+    /// Four children per parent, smallest first.
+    Heap,
+    /// Buckets of time.
+    Wheel,
 }
 
 impl Queue {
     /// Forgets all entries and keeps the memory.
     pub fn clear(&mut self) {
         self.keys.clear();
-        self.heap = false;
+        (self.shape, self.crowded) = (Shape::Sorted, false);
+        if let Some(wheel) = &mut self.wheel
+            && wheel.len() > 0
+        {
+            wheel.clear();
+        }
     }
 
     /// How many entries there are, cancelled ones included.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.keys.len() + self.wheel.as_ref().map_or(0, |wheel| wheel.len())
     }
 
     /// True when nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.len() == 0
     }
 
     /// Adds an entry.
     #[inline]
     pub fn push(&mut self, at: Time, tag: Tag) {
         let key = u128::from(at.as_nanos()) << 64 | u128::from(tag.0);
-        if self.heap {
-            return self.sift_up(key);
+        if self.shape != Shape::Sorted {
+            return self.push_among_many(key);
         }
         let mut place = self.keys.len();
         if place >= FEW {
             self.keys.reverse();
-            self.heap = true;
+            self.shape = Shape::Heap;
             return self.sift_up(key);
         }
         self.keys.push(key);
@@ -110,28 +138,84 @@ impl Queue {
         self.keys[place] = key;
     }
 
+    #[inline(never)]
+    fn push_among_many(&mut self, key: u128) {
+        if self.shape == Shape::Wheel {
+            let fit = self.wheel.as_mut().expect(TURNING).push(key);
+            return self.fit(fit);
+        }
+        self.sift_up(key);
+        if self.keys.len() > MANY && !self.crowded {
+            self.wheel.get_or_insert_default().fill(&mut self.keys);
+            self.shape = Shape::Wheel;
+        }
+    }
+
+    #[inline(never)]
+    fn pop_from_wheel(&mut self) -> Option<u128> {
+        let (key, fit) = self.wheel.as_mut().expect(TURNING).pop()?;
+        self.fit(fit);
+        Some(key)
+    }
+
+    /// Keeps the wheel, builds it anew for as many keys as there are now, or goes back to a heap.
+    #[inline]
+    fn fit(&mut self, fit: Fit) {
+        if fit != Fit::Well {
+            self.rebuild(fit);
+        }
+    }
+
+    #[cold]
+    fn rebuild(&mut self, fit: Fit) {
+        let wheel = self.wheel.as_mut().expect(TURNING);
+        wheel.empty_into(&mut self.keys);
+        self.crowded |= fit == Fit::Crowded;
+        if self.keys.len() > MANY && !self.crowded {
+            return wheel.fill(&mut self.keys);
+        }
+        self.keys.sort_unstable(); // A sorted vector is a heap.
+        self.shape = Shape::Heap;
+    }
+
     /// Takes the first entry.
     #[inline]
     pub fn pop(&mut self) -> Option<(Time, Tag)> {
-        let key = if self.heap { self.sift_down() } else { self.keys.pop() }?;
+        let key = match self.shape {
+            Shape::Sorted => self.keys.pop(),
+            Shape::Heap => self.sift_down(),
+            Shape::Wheel => self.pop_from_wheel(),
+        }?;
         Some((Time::from_nanos((key >> 64) as u64), Tag(key as u64)))
     }
 
     /// When the first entry is due.
+    #[inline]
     pub fn next_at(&self) -> Option<Time> {
-        let key = if self.heap { self.keys.first() } else { self.keys.last() }?;
+        let key = match self.shape {
+            Shape::Sorted => self.keys.last().copied(),
+            Shape::Heap => self.keys.first().copied(),
+            Shape::Wheel => self.wheel.as_ref().and_then(|wheel| wheel.first()),
+        }?;
         Some(Time::from_nanos((key >> 64) as u64))
     }
 
     /// All entries with their times, cancelled ones included, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (Time, Tag)> {
-        self.keys.iter().map(|&key| (Time::from_nanos((key >> 64) as u64), Tag(key as u64)))
+        let turning = self.wheel.iter().flat_map(|wheel| wheel.iter());
+        let keys = self.keys.iter().chain(turning);
+        keys.map(|&key| (Time::from_nanos((key >> 64) as u64), Tag(key as u64)))
     }
 
     /// Drops the entries that the caller no longer knows.
     pub fn retain(&mut self, mut known: impl FnMut(Tag) -> bool) {
+        if self.shape == Shape::Wheel {
+            let wheel = self.wheel.as_mut().expect(TURNING);
+            wheel.empty_into(&mut self.keys);
+            self.shape = Shape::Heap;
+        }
         self.keys.retain(|&key| known(Tag(key as u64)));
-        if self.heap {
+        if self.shape == Shape::Heap {
             self.keys.sort_unstable(); // A sorted vector is a heap.
         }
     }
@@ -155,7 +239,7 @@ impl Queue {
     fn sift_down(&mut self) -> Option<u128> {
         let last = self.keys.pop()?;
         if self.keys.is_empty() {
-            self.heap = false;
+            self.shape = Shape::Sorted;
             return Some(last);
         }
         let first = self.keys[0];
@@ -169,7 +253,7 @@ impl Queue {
         self.keys[place] = last;
         if self.keys.len() <= FEW / 3 {
             self.keys.sort_unstable_by(|a, b| b.cmp(a));
-            self.heap = false;
+            self.shape = Shape::Sorted;
         }
         Some(first)
     }
@@ -206,6 +290,43 @@ mod tests {
         let popped: Vec<u32> =
             std::iter::from_fn(|| queue.pop()).map(|(_, tag)| tag.slot()).collect();
         assert_eq!(popped, [6, 5, 3, 4, 2, 1, 0]);
+    }
+
+    /// Times as simulations have them: a little after the latest one that was popped, sometimes much.
+    fn thousands(seed: u64, spread: u64, instants: u64) {
+        let (mut queue, mut model, mut now) = (Queue::default(), BTreeSet::new(), 0);
+        let mut word = seed;
+        for sequence in 0..30_000_u64 {
+            word = word.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+            let grows = sequence < 12_000 || (word >> 40) % 5 < 2;
+            if grows {
+                let far = if (word >> 33).is_multiple_of(97) { 1_000 } else { 1 };
+                let at = now + (word >> 20) % instants * spread * far;
+                queue.push(Time::from_nanos(at), Tag::new(Class::Timer, sequence, sequence as u32));
+                model.insert((at, sequence as u32));
+            } else {
+                let expected = model.pop_first();
+                now = expected.map_or(now, |(at, _)| at);
+                assert_eq!(queue.pop().map(|(at, tag)| (at.as_nanos(), tag.slot())), expected);
+            }
+            if sequence.is_multiple_of(9_973) {
+                queue.retain(|tag| !tag.slot().is_multiple_of(3));
+                model.retain(|&(_, slot)| !slot.is_multiple_of(3));
+            }
+            assert_eq!(queue.len(), model.len());
+            assert_eq!(queue.next_at().map(Time::as_nanos), model.first().map(|entry| entry.0));
+        }
+        let rest: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert!(rest.iter().map(|(at, tag)| (at.as_nanos(), tag.slot())).eq(model));
+    }
+
+    #[test]
+    fn thousands_of_entries_come_out_in_order_however_their_times_lie() {
+        for (seed, spread, instants) in
+            [(1, 1_000, 9_000), (2, 1, 3), (3, 1, 1), (4, 1 << 40, 1_000), (5, 7, 1 << 20)]
+        {
+            thousands(seed, spread, instants);
+        }
     }
 
     proptest! {

@@ -84,6 +84,10 @@ impl<P: Protocol> Core<P> {
         if self.aside.is_some() && self.leave_message(&envelope) {
             return;
         }
+        let is_plain = self.network.is_simple() && *twist == Twist::default();
+        if is_plain && !self.setup.script.has_messages() && !self.trace.records() {
+            return self.launch_plainly(envelope, sent, (key, attempt));
+        }
         let fate = self.network.fate(ends, Some(envelope.label), key, attempt);
         let fate = self.network.sky.hold(ends, self.now, fate);
         if self.setup.script.has_messages() || self.trace.records() {
@@ -101,6 +105,23 @@ impl<P: Protocol> Core<P> {
         }
         let at = self.arrival(ends, fate.latency + twist.delay);
         self.put_caused(at, Class::Delivery, Event::Deliver(envelope), sent);
+    }
+
+    /// The same where the network is simple and nothing else has a say: most messages of a sweep.
+    #[inline]
+    fn launch_plainly(
+        &mut self,
+        envelope: Envelope<P::Message>,
+        sent: EventId,
+        (key, attempt): (Key, u32),
+    ) {
+        let Some((latency, copy)) = self.network.simple_fate(key, attempt) else {
+            return self.lose_under_way(&envelope, sent, Lost::Dropped);
+        };
+        if let Some(latency) = copy {
+            self.fly_copy(&envelope, sent, latency);
+        }
+        self.put_caused(self.now + latency, Class::Delivery, Event::Deliver(envelope), sent);
     }
 
     /// The same where a script may know better, or somebody writes down what becomes of messages.

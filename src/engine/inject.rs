@@ -58,7 +58,7 @@ impl Place {
 }
 
 /// What rules do to the message at hand.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Twist {
     pub(super) lost: Option<Lost>,
     pub(super) delay: Duration,

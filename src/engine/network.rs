@@ -55,6 +55,16 @@ pub struct Link {
     pub order: Order,
 }
 
+impl Link {
+    /// Whether it only loses, copies and delays.
+    fn is_simple(&self) -> bool {
+        self.distance.is_zero()
+            && self.corruption == Probability::NEVER
+            && self.replay == Probability::NEVER
+            && self.order == Order::Independent
+    }
+}
+
 /// Whether messages on a link may overtake each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Order {
@@ -157,6 +167,8 @@ pub struct Network {
     pub(super) exceptions: Vec<((Endpoint, Endpoint), Link)>,
     /// Latencies by a message's label, between nodes; empty where none has its own.
     pub(super) by_label: Vec<Option<Sampler>>,
+    /// All links between nodes only lose, copy and delay, by one law and in any order.
+    uniform: bool,
     pub(super) nodes: u16,
     pub(super) cuts: Vec<Cut>,
     pub(super) slow: Vec<Slowness>,
@@ -181,7 +193,9 @@ impl Network {
         sky: Sky,
     ) -> Self {
         exceptions.sort_by_key(|exception| exception.0);
+        let uniform = exceptions.is_empty() && by_label.is_empty() && default.is_simple();
         Self {
+            uniform,
             default,
             client,
             exceptions,
@@ -218,6 +232,29 @@ impl Network {
             Ok(found) => (&self.exceptions[found].1, 2 + found),
             Err(_) => (&self.default, 0),
         }
+    }
+
+    /// Whether nothing stands in the way of [`Network::simple_fate`] at this moment.
+    #[inline]
+    pub(super) fn is_simple(&self) -> bool {
+        self.uniform && self.sky.is_clear() && self.slow.is_empty()
+    }
+
+    /// What [`Network::fate`] draws between nodes where the network is simple: how long a message
+    /// and its copy travel; `None` for what is lost.
+    #[inline]
+    pub(super) fn simple_fate(
+        &self,
+        key: Key,
+        attempt: u32,
+    ) -> Option<(Duration, Option<Duration>)> {
+        let Link { latency, loss, duplication, .. } = &self.default;
+        if self.lossy && loss.happens(key.word(attempt, 1)) {
+            return None;
+        }
+        let copied = self.duplicating && duplication.happens(key.word(attempt, 2));
+        let copy = copied.then(|| latency.sample(key.word(attempt, 3)));
+        Some((latency.sample(key.word(attempt, 0)), copy))
     }
 
     /// Draws what becomes of a message; of a client's request or answer without a label.

@@ -147,6 +147,8 @@ pub struct Trace {
     fold: Fold,
     events: u32,
     stride: u32,
+    /// Events until the next prefix is kept; a division per event would cost more than the fold.
+    until_prefix: u32,
     prefixes: Vec<u64>,
     pub(super) recording: Recording,
     pub(super) entries: Vec<Entry>,
@@ -169,6 +171,7 @@ impl Trace {
         self.fold.word(u64::from(ENGINE_EPOCH));
         self.fold.word(seed.0);
         (self.events, self.stride, self.recording) = (0, STRIDE_MIN, recording);
+        self.until_prefix = STRIDE_MIN;
         self.prefixes.clear();
         self.entries.clear();
     }
@@ -200,7 +203,8 @@ impl Trace {
             self.fold.word(place(at, kind, (who, peer), label));
             self.fold.word(content);
         }
-        if self.events.is_multiple_of(self.stride) {
+        self.until_prefix -= 1;
+        if self.until_prefix == 0 {
             self.keep_prefix();
         }
         EventId(self.events)
@@ -217,6 +221,7 @@ impl Trace {
             });
             self.stride *= 2;
         }
+        self.until_prefix = self.stride;
     }
 
     /// Adds the entry of the latest event.

@@ -150,6 +150,12 @@ impl Sky {
         }
     }
 
+    /// Whether messages take what their links say.
+    #[inline]
+    pub(super) fn is_clear(&self) -> bool {
+        self.weather == Weather::Measured && self.clogs.is_empty()
+    }
+
     /// Holds a message and its copies back until the links of its ends are free.
     #[inline]
     pub(super) fn hold(&self, ends: (Endpoint, Endpoint), sent: Time, fate: Fate) -> Fate {

@@ -235,6 +235,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// A message arrives: is the link up, is the node?
+    #[inline]
     fn arrive(&mut self, waiting: WaitingOf<P>) {
         let Event::Deliver(envelope) = &waiting.event else { return };
         let (from, to) = (Endpoint::from(envelope.from), Endpoint::from(envelope.to));
@@ -287,6 +288,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Lets a node handle an event, now or when it is free.
+    #[inline]
     fn admit(&mut self, node: NodeId, waiting: WaitingOf<P>) {
         let cell = self.core.cell(node);
         if cell.busy == 0 {
@@ -307,6 +309,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Handles an event, at once or after the time that handlers take on this node.
+    #[inline]
     fn serve(&mut self, node: NodeId, waiting: WaitingOf<P>) {
         let cell = self.core.cell(node);
         let slowed = cell.slowed;
@@ -419,6 +422,7 @@ impl<P: Protocol> World<P> {
     }
 
     /// Runs a handler, with the triggers around it.
+    #[inline]
     pub(super) fn handle(&mut self, node: NodeId, waiting: WaitingOf<P>) {
         self.core.cause = waiting.cause;
         match waiting.event {
@@ -451,6 +455,7 @@ impl<P: Protocol> World<P> {
         }
     }
 
+    #[inline]
     fn deliver(&mut self, node: NodeId, envelope: super::core::Envelope<P::Message>) {
         let (from, label) = (envelope.from, envelope.label);
         let ends = (Endpoint::from(node), Endpoint::from(from));
