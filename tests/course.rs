@@ -13,7 +13,7 @@
 
 use serde_json::Value;
 use splitbrain::course::{
-    load::{Course, built_in},
+    load::{Course, Exercise, built_in},
     model::Part,
     page,
     verify::edited,
@@ -245,7 +245,7 @@ fn a_grade_counts_parts_and_is_the_same_for_every_salt_that_is_the_same() {
     assert_eq!(code, Some(0), "{stderr}");
     let read = |name: &str| fs::read_to_string(desk.join(name)).unwrap();
     let json: Value = serde_json::from_str(&read("g.json")).unwrap();
-    let all: u32 = course().exercises.iter().map(|exercise| exercise.points()).sum();
+    let all: u32 = course().exercises.iter().map(Exercise::points).sum();
     assert_eq!((&json["score"], &json["max_score"]), (&15.into(), &all.into()), "{stdout}");
     assert_eq!(json["exercises"][0]["score"], 5);
     assert!(!read("g.json").contains("term"), "students read this file");

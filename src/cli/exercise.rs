@@ -228,7 +228,9 @@ impl<'a> School<'a> {
     fn reset(&self, desk: &Desk, exercise: &Exercise) -> Code {
         match desk.reset(exercise) {
             Ok(lines) => {
-                lines.iter().for_each(|line| self.environment.print(&format!("{line}\n")));
+                for line in lines {
+                    self.environment.print(&format!("{line}\n"));
+                }
                 let mut progress = desk.progress();
                 progress.reopen(&exercise.id);
                 self.saved(desk, &progress)

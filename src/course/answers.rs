@@ -71,8 +71,8 @@ struct Asked<'a> {
 
 type Judged = Result<(Stands, String), Vec<Diagnostic>>;
 
-fn broken(says: String) -> Judged {
-    Ok((Stands::Broken, says))
+fn broken(says: String) -> (Stands, String) {
+    (Stands::Broken, says)
 }
 
 impl Asked<'_> {
@@ -98,10 +98,10 @@ impl Asked<'_> {
     fn word(&self, answer: &str, of: &[String], is: &str) -> Judged {
         let field = &self.question.field;
         if !of.iter().any(|word| word == answer) {
-            return broken(format!("{field}: write one of {}, not `{answer}`", of.join(", ")));
+            return Ok(broken(format!("{field}: write one of {}, not `{answer}`", of.join(", "))));
         }
         if answer != is {
-            return broken(format!("{field}: it is not {answer}: {}", self.question.asks));
+            return Ok(broken(format!("{field}: it is not {answer}: {}", self.question.asks)));
         }
         Ok((Stands::Met, format!("{field}: {answer}")))
     }
@@ -109,13 +109,13 @@ impl Asked<'_> {
     fn seed(&self, answer: &str, scenario: &str, violates: &str) -> Judged {
         let field = &self.question.field;
         let Ok(seed) = answer.parse::<u64>() else {
-            return broken(format!("{field}: a seed is a number, not `{answer}`"));
+            return Ok(broken(format!("{field}: a seed is a number, not `{answer}`")));
         };
         let plan = self.plan(scenario)?;
         let mut judgements = Vec::new();
         let ran = (self.bench.catch)(&mut || (_, judgements) = plan.runner().judge(Seed(seed)));
         if let Err(panic) = ran {
-            return broken(format!("{field}: {scenario}@{seed} panicked: {panic}"));
+            return Ok(broken(format!("{field}: {scenario}@{seed} panicked: {panic}")));
         }
         let own = judgements.iter().find(|judgement| judgement.property == violates);
         match own.map(|judgement| &judgement.verdict) {
@@ -123,7 +123,9 @@ impl Asked<'_> {
                 let sentence = &witness.sentence;
                 Ok((Stands::Met, format!("{field}: {seed} violates {violates}: {sentence}")))
             }
-            Some(_) => broken(format!("{field}: {violates} is not violated in {scenario}@{seed}")),
+            Some(_) => {
+                Ok(broken(format!("{field}: {violates} is not violated in {scenario}@{seed}")))
+            }
             None => {
                 let message = format!("{scenario} does not judge {violates}");
                 Err(vec![Diagnostic::error(Code::UnknownProperty, self.node.anchor(), message)])
@@ -140,7 +142,7 @@ impl Asked<'_> {
         let (name, unit, metric) = metric((&self.exercise.text, place), &plan)?;
         let Some(said) = number(answer, unit) else {
             let unit = unit.words();
-            return broken(format!("{field}: `{answer}` is not in the unit of {name}: {unit}"));
+            return Ok(broken(format!("{field}: `{answer}` is not in the unit of {name}: {unit}")));
         };
         let mut samples = Samples::default();
         let mut look = || {
@@ -154,7 +156,7 @@ impl Asked<'_> {
             }
         };
         if let Err(panic) = (self.bench.catch)(&mut look) {
-            return broken(format!("{field}: {scenario} panicked: {panic}"));
+            return Ok(broken(format!("{field}: {scenario} panicked: {panic}")));
         }
         let Some(value) = metric.statistic.estimate(&samples).value else {
             let message = format!("there is nothing to measure for {name}");
@@ -162,11 +164,11 @@ impl Asked<'_> {
         };
         let value = value * unit.factor();
         if (said - value).abs() > within * value.abs() {
-            return broken(format!(
+            return Ok(broken(format!(
                 "{field}: {} is further than {:.0} % from what {SEEDS} seeds of {scenario} show",
                 shown(said, unit),
                 within * 100.0
-            ));
+            )));
         }
         let (said, value) = (shown(said, unit), shown(value, unit));
         Ok((Stands::Met, format!("{field}: you said {said}, and it is {value}")))

@@ -94,7 +94,7 @@ impl Auditor<'_> {
         let text = self.exercise.start(self.part.file());
         let report = self.judge(text, Seeds::Visible)?;
         let file = self.part.file();
-        self.must_fail(&format!("{file}: the start"), &report, self.part.start_fails(), audit);
+        Self::must_fail(&format!("{file}: the start"), &report, self.part.start_fails(), audit);
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Auditor<'_> {
             Ok(text) => {
                 let report = self.judge(&text, Seeds::Visible)?;
                 let what = format!("{file}: `{}`", wrong.name);
-                self.must_fail(&what, &report, &wrong.fails, audit);
+                Self::must_fail(&what, &report, &wrong.fails, audit);
             }
             Err(error) => audit.bad.push(format!("{file}: `{}`: {error}", wrong.name)),
         }
@@ -135,7 +135,7 @@ impl Auditor<'_> {
     }
 
     /// A report must fail, and this claim among others must be why.
-    fn must_fail(&self, what: &str, report: &Report, claim: &str, audit: &mut Audit) {
+    fn must_fail(what: &str, report: &Report, claim: &str, audit: &mut Audit) {
         let here = report.found.iter();
         let there = report.elsewhere.iter().flat_map(|one| &one.found);
         let mut broken =

@@ -143,7 +143,7 @@ mod tests {
     fn what_is_fenced_in_may_change_and_nothing_else() {
         let text = START.replace("\"1s\"), do", "\"2s\"), do").replace("\"5s\"", "\"0s\"");
         let down = ("faults.window.do.down".to_owned(), "\"5s\"".to_owned());
-        assert_eq!(broken(&text, &["faults.window.when"]), [down.clone()]);
+        assert_eq!(broken(&text, &["faults.window.when"]), std::slice::from_ref(&down));
         assert_eq!(broken(&text, &["faults"]), []);
         assert_eq!(broken(&text, &[]).len(), 2);
         assert_eq!(broken(&text, &["faults.window.when", "faults.window.do"]), []);

@@ -77,7 +77,9 @@ pub(super) fn report(report: &Report, path: &Path) -> String {
     let mut text = format!("\n{}: {word}\n  {}\n", report.file, report.goal);
     match &report.refusal {
         Some(Refusal::Fence(lines)) => {
-            lines.iter().for_each(|line| text += &format!("  ✘ {line}\n"));
+            for line in lines {
+                text += &format!("  ✘ {line}\n");
+            }
             return text;
         }
         Some(Refusal::Mistakes(_)) => return text,
