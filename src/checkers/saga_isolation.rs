@@ -146,7 +146,9 @@ fn moved(found: &Found) -> Result<(u64, u32, i64), String> {
 
 fn own_move(signal: &Signal, (saga, account, _): (u64, u32, i64)) -> Option<i128> {
     match signal.what {
-        What::Stated(_, Fact::Moves { saga: of, account: at, by }) if (of, at) == (saga, account) => {
+        What::Stated(_, Fact::Moves { saga: of, account: at, by })
+            if (of, at) == (saga, account) =>
+        {
             Some(by.into())
         }
         _ => None,
@@ -192,15 +194,15 @@ impl SagaIsolation {
                 backs += 1;
                 let own = moves[..place].iter().filter(|one| one.saga == back.saga);
                 let sum: i128 = own.clone().map(|one| i128::from(one.by)).sum();
-                let Some(start) = moves[..place].iter().position(|one| one.saga == back.saga) else {
+                let Some(start) = moves[..place].iter().position(|one| one.saga == back.saga)
+                else {
                     continue;
                 };
                 let other = moves[start..place].iter().find(|one| one.saga != back.saga);
                 let found = other.filter(|_| i128::from(back.by) != -sum);
                 lost += u64::from(found.is_some());
-                first = first.or(found.map(|other| {
-                    [moves[start].signal, other.signal, back.signal]
-                }));
+                first =
+                    first.or(found.map(|other| [moves[start].signal, other.signal, back.signal]));
             }
         }
         let broken = first.map(|[one, other, back]| {

@@ -77,6 +77,7 @@ pub(super) struct Arguments {
 
     /// Write the run as a page for a browser, and its pictures; with a file, only the page.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "not wanted, wanted, and wanted in that file")]
     report: Option<Option<PathBuf>>,
 
     /// Write the run for other tools: `history`, `shiviz`, `perfetto`.

@@ -79,7 +79,7 @@ impl Asked<'_> {
     fn judge(&self, answer: &str) -> Judged {
         match &self.question.right {
             Right::Seed { scenario, violates } => self.seed(answer, scenario, violates),
-            Right::Word { of, is } => self.word(answer, of, is),
+            Right::Word { of, is } => Ok(self.word(answer, of, is)),
             Right::Measured { scenario, within, .. } => {
                 self.measured(answer, scenario, fraction(*within))
             }
@@ -95,15 +95,15 @@ impl Asked<'_> {
         })
     }
 
-    fn word(&self, answer: &str, of: &[String], is: &str) -> Judged {
+    fn word(&self, answer: &str, of: &[String], is: &str) -> (Stands, String) {
         let field = &self.question.field;
         if !of.iter().any(|word| word == answer) {
-            return Ok(broken(format!("{field}: write one of {}, not `{answer}`", of.join(", "))));
+            return broken(format!("{field}: write one of {}, not `{answer}`", of.join(", ")));
         }
         if answer != is {
-            return Ok(broken(format!("{field}: it is not {answer}: {}", self.question.asks)));
+            return broken(format!("{field}: it is not {answer}: {}", self.question.asks));
         }
-        Ok((Stands::Met, format!("{field}: {answer}")))
+        (Stands::Met, format!("{field}: {answer}"))
     }
 
     fn seed(&self, answer: &str, scenario: &str, violates: &str) -> Judged {

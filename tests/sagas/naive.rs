@@ -49,8 +49,8 @@ impl Plan {
 
 /// Is a step done and not undone after that?
 fn stands(sequence: &[Effect], step: u16) -> bool {
-    let turns = sequence.iter().filter(|(deed, of)| *of == step && *deed != Bar);
-    turns.last() == Some(&(Do, step))
+    let mut turns = sequence.iter().filter(|(deed, of)| *of == step && *deed != Bar);
+    turns.next_back() == Some(&(Do, step))
 }
 
 fn has(sequence: &[Effect], effect: Effect) -> bool {
@@ -87,9 +87,8 @@ fn termination(plan: &Plan, sequence: &[Effect], end: Option<SagaEnd>) -> bool {
             None => true,
             Some(Parked) => false,
             Some(Done) => !stands || undone,
-            Some(Compensated) => stands,
             Some(Partial) if plan.kind(step) == Kept => undone && !stands,
-            Some(Partial) => stands,
+            Some(Compensated | Partial) => stands,
         }
     };
     (0..3).any(misfit)

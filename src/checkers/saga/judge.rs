@@ -199,15 +199,16 @@ fn misfit(story: &Story, end: SagaEnd, step: u16) -> Option<(&'static str, Optio
     let (standing, undone) = (story.standing(step), story.undone(step));
     let is_kept = story.kind(step) == StepKind::Kept;
     match (end, standing) {
-        (SagaEnd::Parked, _) => None,
         (SagaEnd::Done, _) if undone.is_some() => Some(("was undone", undone)),
         (SagaEnd::Done, None) => Some(("was not done", None)),
         (SagaEnd::Partial, None) if is_kept && undone.is_some() => {
             Some(("was undone, and should be kept", undone))
         }
-        (SagaEnd::Partial, Some(_)) if is_kept => None,
-        (SagaEnd::Compensated | SagaEnd::Partial, Some(done)) => Some(("is done", Some(done))),
-        (SagaEnd::Done, Some(_)) | (SagaEnd::Compensated | SagaEnd::Partial, None) => None,
+        (SagaEnd::Compensated, Some(done)) => Some(("is done", Some(done))),
+        (SagaEnd::Partial, Some(done)) if !is_kept => Some(("is done", Some(done))),
+        (SagaEnd::Parked, _)
+        | (SagaEnd::Done | SagaEnd::Partial, Some(_))
+        | (SagaEnd::Compensated | SagaEnd::Partial, None) => None,
     }
 }
 

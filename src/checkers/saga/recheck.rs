@@ -50,7 +50,7 @@ fn stands(known: &[Fact], saga: u64, step: u16) -> bool {
 
 /// The plan of a step as it was ever told: what it comes after, and its kind.
 fn plan(signals: &[Signal], saga: u64, step: u16) -> (u32, StepKind) {
-    let plans = signals.iter().filter_map(|signal| match signal.what {
+    let mut plans = signals.iter().filter_map(|signal| match signal.what {
         What::Stated(_, Fact::Planned { saga: of, step: planned, after, kind })
         | What::Replayed(_, Fact::Planned { saga: of, step: planned, after, kind })
             if (of, planned) == (saga, step) =>
@@ -59,7 +59,7 @@ fn plan(signals: &[Signal], saga: u64, step: u16) -> (u32, StepKind) {
         }
         _ => None,
     });
-    plans.last().unwrap_or((0, StepKind::Compensable))
+    plans.next_back().unwrap_or((0, StepKind::Compensable))
 }
 
 fn rests_on(signals: &[Signal], saga: u64, (step, other): (u16, u16)) -> bool {
@@ -169,7 +169,8 @@ pub(super) fn termination(cited: &[Found], signals: &[Signal]) -> Checked {
     };
     if let Some(client) = cited.iter().find_map(|found| heard(&found)) {
         let ends = cited.iter().filter(|found| heard(found).is_none());
-        let Some(Fact::SagaEnded(saga, SagaEnd::Compensated)) = ends.map(fact).next().transpose()?
+        let Some(Fact::SagaEnded(saga, SagaEnd::Compensated)) =
+            ends.map(fact).next().transpose()?
         else {
             return Err("an end is needed".to_owned());
         };

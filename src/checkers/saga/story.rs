@@ -148,7 +148,9 @@ impl Story {
     /// Folds in what later verdicts rest on.
     pub(super) fn fold(&self, fold: &mut Fold) {
         let lengths = [self.plans.len(), self.deeds.len(), self.moves.len(), self.ends.len()];
-        lengths.into_iter().for_each(|length| fold.word(length as u64));
+        for length in lengths {
+            fold.word(length as u64);
+        }
         for plan in &self.plans {
             let place = u64::from(plan.node.0) << 16 | u64::from(plan.step);
             fold.word(place << 8 | (plan.kind as u64) << 1 | u64::from(plan.stands));

@@ -100,7 +100,6 @@ impl Orchestrator {
         let (way, at) = called(id);
         let Some(mut saga) = self.saga(at.saga) else { return };
         match (way, outcome) {
-            (_, Outcome::Answered(())) => {}
             (Way::Do, Outcome::NeverSent(_)) if ctx.config().recovery == Recovery::Backward => {
                 saga.set(at.step, State::Refused); // The breaker says for sure: nothing happened.
                 self.recover_from_failure(saga, at.step, ctx);
@@ -109,15 +108,22 @@ impl Orchestrator {
                 self.recover_from_failure(saga, at.step, ctx);
             }
             (Way::Undo, Outcome::Unknown(_) | Outcome::NeverSent(_)) => self.park(saga, ctx),
-            (Way::Release, Outcome::Unknown(_) | Outcome::NeverSent(_)) if ctx.step(Step::Retry) => {
+            (Way::Release, Outcome::Unknown(_) | Outcome::NeverSent(_))
+                if ctx.step(Step::Retry) =>
+            {
                 ctx.set_timer(ctx.config().pause, Timer::Again(id));
             }
-            (Way::Release, Outcome::Unknown(_) | Outcome::NeverSent(_)) => {}
+            (Way::Release, _) | (_, Outcome::Answered(())) => {}
         }
     }
 }
 
-pub(super) fn patience<'a>(plan: &'a Plan, way: Way, at: At, config: &'a Config) -> &'a rpc::Settings {
+pub(super) fn patience<'a>(
+    plan: &'a Plan,
+    way: Way,
+    at: At,
+    config: &'a Config,
+) -> &'a rpc::Settings {
     match way {
         Way::Do => &plan.step(at.step).call,
         Way::Undo | Way::Release => &config.compensation,

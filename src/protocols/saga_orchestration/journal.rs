@@ -9,7 +9,7 @@
 //! A note is a record without a force. A crash may take it back, and then the service is asked
 //! again: it knows what it has done.
 
-use super::{At, Ctx, Order, Orchestrator, Step, settings::Plan};
+use super::{At, Ctx, Orchestrator, Order, Step, settings::Plan};
 use crate::{
     blocks::database::{self, Key},
     engine::facts::{Fact, Facts, SagaEnd, StepKind},
@@ -84,7 +84,13 @@ impl Orchestrator {
     }
 
     /// Logs what is new about a saga, durably, and how it ended if it did.
-    pub(super) fn force(&mut self, step: Step, saga: Saga, end: Option<SagaEnd>, ctx: &mut Ctx<'_>) {
+    pub(super) fn force(
+        &mut self,
+        step: Step,
+        saga: Saga,
+        end: Option<SagaEnd>,
+        ctx: &mut Ctx<'_>,
+    ) {
         let record = self.commit(saga, end);
         self.database.apply(ctx.force(step, record));
     }

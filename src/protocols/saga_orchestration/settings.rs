@@ -348,9 +348,9 @@ impl Config {
         );
         let mut say = |field, reason| bad.push(BadSetting { field, reason });
         let is_whole = reasons.is_empty();
-        reasons.into_iter().for_each(|reason| say("steps", reason));
-        if is_whole {
-            self.validate_kinds(&plan).into_iter().for_each(|reason| say("steps", reason));
+        let unsound = if is_whole { validate_kinds(&plan) } else { reasons };
+        for reason in unsound {
+            say("steps", reason);
         }
         if let Refuse::Always(names) = &self.refuse {
             let known = |name: &&String| !plan.steps.iter().any(|step| step.name == **name);
@@ -366,41 +366,41 @@ impl Config {
         }
         bad
     }
+}
 
-    /// Each saga must be able to go back before its pivot and forward after it.
-    fn validate_kinds(&self, plan: &Plan) -> Vec<String> {
-        let of_kind = |kind| move |&step: &u16| plan.step(step).kind == kind;
-        let pivots: Vec<u16> = plan.numbers().filter(of_kind(StepKind::Pivot)).collect();
-        let mut bad = Vec::new();
-        if pivots.len() > 1 {
-            bad.push("a saga has one pivot at most".to_owned());
-        }
-        let pivot = pivots.first().copied();
-        for step in plan.numbers() {
-            let planned = plan.step(step);
-            let name = &planned.name;
-            match planned.kind {
-                StepKind::Pivot => {}
-                StepKind::Retriable => {
-                    if !pivot.is_some_and(|pivot| plan.ancestors(step) >> pivot & 1 == 1) {
-                        bad.push(format!("`{name}` is retriable, so it comes after a pivot"));
-                    }
-                }
-                StepKind::Compensable | StepKind::Kept => {
-                    if pivot.is_some_and(|pivot| plan.ancestors(pivot) >> step & 1 == 0) {
-                        bad.push(format!("`{name}` can be undone, so the pivot comes after it"));
-                    }
-                }
-            }
-            let undone = |&before: &u16| {
-                planned.after >> before & 1 == 1 && plan.step(before).kind != StepKind::Kept
-            };
-            if planned.kind == StepKind::Kept && plan.numbers().any(|before| undone(&before)) {
-                bad.push(format!("`{name}` is kept, so all that it comes after is kept, too"));
-            }
-        }
-        bad
+/// Each saga must be able to go back before its pivot and forward after it.
+fn validate_kinds(plan: &Plan) -> Vec<String> {
+    let of_kind = |kind| move |&step: &u16| plan.step(step).kind == kind;
+    let pivots: Vec<u16> = plan.numbers().filter(of_kind(StepKind::Pivot)).collect();
+    let mut bad = Vec::new();
+    if pivots.len() > 1 {
+        bad.push("a saga has one pivot at most".to_owned());
     }
+    let pivot = pivots.first().copied();
+    for step in plan.numbers() {
+        let planned = plan.step(step);
+        let name = &planned.name;
+        match planned.kind {
+            StepKind::Pivot => {}
+            StepKind::Retriable => {
+                if pivot.is_none_or(|pivot| plan.ancestors(step) >> pivot & 1 == 0) {
+                    bad.push(format!("`{name}` is retriable, so it comes after a pivot"));
+                }
+            }
+            StepKind::Compensable | StepKind::Kept => {
+                if pivot.is_some_and(|pivot| plan.ancestors(pivot) >> step & 1 == 0) {
+                    bad.push(format!("`{name}` can be undone, so the pivot comes after it"));
+                }
+            }
+        }
+        let undone = |&before: &u16| {
+            planned.after >> before & 1 == 1 && plan.step(before).kind != StepKind::Kept
+        };
+        if planned.kind == StepKind::Kept && plan.numbers().any(|before| undone(&before)) {
+            bad.push(format!("`{name}` is kept, so all that it comes after is kept, too"));
+        }
+    }
+    bad
 }
 
 /// A plan in the making.

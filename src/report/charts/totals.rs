@@ -47,8 +47,7 @@ pub(super) fn distribution(run: &Run) -> Option<Chart> {
         let mut mesh = chart.configure_mesh();
         mesh.disable_mesh().x_desc("latency (ms)").y_desc("answered ok (%)");
         mesh.axis_style(QUIET).label_style(frame::small(TEXT));
-        let (across, up) =
-            (|value: &f64| scale.label(*value), |value: &f64| frame::short(*value));
+        let (across, up) = (|value: &f64| scale.label(*value), |value: &f64| frame::short(*value));
         mesh.x_label_formatter(&across).y_label_formatter(&up);
         mesh.draw().expect(frame::SOUND);
         let mut path = vec![(scale.range.start, 0.0)];
