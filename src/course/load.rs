@@ -173,7 +173,8 @@ mod tests {
 
     fn message(files: &Files) -> String {
         let error = Course::read(files).err().expect("it cannot be used");
-        format!("{}: {}", error.file, error.error.mistakes[0].message)
+        let all: Vec<_> = error.error.mistakes.iter().map(|one| &*one.message).collect();
+        format!("{}: {}", error.file, all.join("; "))
     }
 
     #[test]
@@ -192,7 +193,9 @@ mod tests {
         let part =
             "(file: \"b.ron\", goal: \"g\", points: 1, questions: [], solution: [], wrong: [])";
         assert!(message(&files(&exercise(1, part))).ends_with("there is no file `b.ron`"));
-        assert!(message(&files("Exercise(tilte: 1)")).contains("tilte"));
+        let misspelt = message(&files(&exercise(1, "").replace("minutes", "minuets")));
+        let both = "missing field `minutes` in `Exercise`; unknown field `minuets` in `Exercise`";
+        assert_eq!(misspelt, format!("01_a/exercise.ron: {both}"));
         let mut without = files(&exercise(1, ""));
         without.remove(TASK);
         assert!(message(&without).ends_with("there is no file `task.md`"));
