@@ -81,6 +81,8 @@ pub struct Queue {
     wheel: Option<Box<Wheel>>,
     /// The wheel has been tried in this run, and times are too much alike for it.
     crowded: bool,
+    /// The wheel has turned to another bucket since somebody asked.
+    has_turned: bool,
 }
 
 /// How the keys are kept.
@@ -99,7 +101,7 @@ impl Queue {
     /// Forgets all entries and keeps the memory.
     pub fn clear(&mut self) {
         self.keys.clear();
-        (self.shape, self.crowded) = (Shape::Sorted, false);
+        (self.shape, self.crowded, self.has_turned) = (Shape::Sorted, false, false);
         if let Some(wheel) = &mut self.wheel
             && wheel.len() > 0
         {
@@ -153,7 +155,8 @@ impl Queue {
 
     #[inline(never)]
     fn pop_from_wheel(&mut self) -> Option<u128> {
-        let (key, fit) = self.wheel.as_mut().expect(TURNING).pop()?;
+        let (key, has_turned, fit) = self.wheel.as_mut().expect(TURNING).pop()?;
+        self.has_turned = has_turned;
         self.fit(fit);
         Some(key)
     }
@@ -198,6 +201,20 @@ impl Queue {
             Shape::Wheel => self.wheel.as_ref().and_then(|wheel| wheel.first()),
         }?;
         Some(Time::from_nanos((key >> 64) as u64))
+    }
+
+    /// Whether a new batch of entries has come up since this was last asked. There are batches only
+    /// among thousands of entries.
+    #[inline]
+    pub fn has_turned(&mut self) -> bool {
+        std::mem::take(&mut self.has_turned)
+    }
+
+    /// The entries of the batch that has come up, in no order: for those who fetch what lies behind
+    /// them in good time.
+    pub fn batch(&self) -> impl Iterator<Item = Tag> {
+        let wheel = self.wheel.iter().filter(|_| self.shape == Shape::Wheel);
+        wheel.flat_map(|wheel| wheel.due()).map(|&key| Tag(key as u64))
     }
 
     /// All entries with their times, cancelled ones included, in no order.

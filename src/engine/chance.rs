@@ -62,7 +62,7 @@ impl<P: Protocol> Core<P> {
             let key = self.draws.key(Purpose::Faults, [word, name, what[0], what[1]]);
             let first = self.attempt(key) * (EFFECTS_MAX / 8);
             let cut = (0..EFFECTS_MAX).find(|i| chance.happens(key.word(first + i / 8, i % 8)));
-            let spared = self.cell(node).doom.is_some() || self.cell(node).is_down();
+            let spared = self.cell(node).is_doomed() || self.cell(node).is_down();
             if let Some(effects_left) = cut.filter(|_| !spared) {
                 self.rules[rule].strike = key.word(first + effects_left / 8, effects_left % 8);
                 self.doom_handler(rule as u16, node, &definition.what, effects_left);
@@ -90,7 +90,7 @@ impl<P: Protocol> Core<P> {
             down,
             wipe,
         };
-        self.cell(node).doom = Some(doom);
+        self.cell(node).set_doom(Some(doom));
     }
 
     /// Whether a random fault would break more than the protocol claims to survive.
@@ -114,7 +114,7 @@ impl<P: Protocol> Core<P> {
     /// Nodes that are down, about to be, paused, or cut off from the larger side.
     fn unavailable(&self) -> NodeSet {
         let broken = |cell: &CellOf<P>| {
-            cell.busy & (DOWN | PAUSED) != 0 || cell.doom.is_some() || cell.failing.is_some()
+            cell.busy & (DOWN | PAUSED) != 0 || cell.is_doomed() || cell.failing.is_some()
         };
         let nodes = self.cells.iter().enumerate().filter(|(_, cell)| broken(cell));
         let down: NodeSet = nodes.map(|(node, _)| NodeId(node as u16)).collect();

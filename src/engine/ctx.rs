@@ -91,7 +91,7 @@ impl<'a, P: Protocol> Ctx<'a, P> {
             0 => Mode::Behind,
             _ => Mode::Parked, // The log keeps the order in which memory saw the records.
         };
-        let effects_left = cell.doom.map_or(u32::MAX, |doom| doom.effects_left);
+        let effects_left = cell.doom().map_or(u32::MAX, |doom| doom.effects_left);
         Self { me, config, core, mode, effects_left, parked: 0, force: None, waits: Wait::Handler }
     }
 
@@ -424,10 +424,11 @@ impl<'a, P: Protocol> Ctx<'a, P> {
     }
 
     /// The handler has returned: parks what waits, or lets the node die.
+    #[inline]
     pub(super) fn finish(self) {
         let Self { me, core, mode, effects_left, parked, force, waits, .. } = self;
         let cell = core.cell(me);
-        if let Some(doom) = &mut cell.doom {
+        if let Some(doom) = cell.doom() {
             doom.effects_left = effects_left;
         }
         match mode {

@@ -58,19 +58,29 @@ impl<P: Protocol> Core<P> {
             self.put(self.now, Class::Delivery, Event::Deliver(envelope));
             return After::GoesOn;
         }
-        let mut twist = Twist::default();
         let topic = P::topic(&envelope.message);
-        let watched = self.watched.hit(Watch::Send, label);
+        if self.watched.hit(Watch::Send, label) {
+            return self.transmit_watched(envelope, topic);
+        }
+        self.launch(envelope, topic, &Twist::default());
+        After::GoesOn
+    }
+
+    /// The same where rules look at such a message before and after it leaves.
+    #[inline(never)]
+    fn transmit_watched(&mut self, envelope: Envelope<P::Message>, topic: Topic) -> After {
+        let Envelope { from, to, label, .. } = envelope;
+        let mut twist = Twist::default();
         let place = Place { watch: Watch::Send, label, node: from, peer: Some(to), topic };
-        if watched && self.watch(Moment::Before, place, &mut twist) == After::Crashes {
+        if self.watch(Moment::Before, place, &mut twist) == After::Crashes {
             return After::Crashes;
         }
         self.launch(envelope, topic, &twist);
-        if watched { self.watch(Moment::After, place, &mut twist) } else { After::GoesOn }
+        self.watch(Moment::After, place, &mut twist)
     }
 
     /// Decides a message's fate and puts it on its way.
-    #[inline]
+    #[inline(always)]
     fn launch(&mut self, envelope: Envelope<P::Message>, topic: Topic, twist: &Twist) {
         let ends = (Endpoint::from(envelope.from), Endpoint::from(envelope.to));
         let role = self.role(envelope.from);
@@ -401,7 +411,7 @@ impl<P: Protocol> Core<P> {
 
     /// Counts down to a crash between two held effects.
     fn doomed_now(&mut self, node: NodeId) -> bool {
-        match &mut self.cell(node).doom {
+        match self.cell(node).doom() {
             Some(doom) if doom.effects_left == 0 => true,
             Some(doom) => {
                 doom.effects_left -= 1;

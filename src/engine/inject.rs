@@ -227,7 +227,7 @@ impl<P: Protocol> Core<P> {
             down,
             wipe,
         };
-        self.cell(node).doom = Some(doom);
+        self.cell(node).set_doom(Some(doom));
     }
 
     fn inflict(
@@ -324,12 +324,12 @@ impl<P: Protocol> Core<P> {
             return After::GoesOn; // It fired, and had no effect.
         }
         if actor == Some(node) {
-            self.cell(node).doom = Some(doom);
+            self.cell(node).set_doom(Some(doom));
             return After::Crashes;
         }
         if let Some(effects) = self.cut_after(doom.rule, actor, cut) {
             doom.effects_left = effects;
-            self.cell(node).doom = Some(doom);
+            self.cell(node).set_doom(Some(doom));
             return After::GoesOn;
         }
         self.crash(node, doom);
@@ -351,7 +351,7 @@ impl<P: Protocol> Core<P> {
 
     /// A node whose doom was written down dies now.
     pub(super) fn die(&mut self, node: NodeId) {
-        let doom = self.cell(node).doom.take().expect("only a doomed node dies");
+        let doom = self.cell(node).take_doom().expect("only a doomed node dies");
         self.counters.nodes.cut_handlers += 1;
         self.rules[usize::from(doom.rule)].counts.fired += u64::from(!doom.at_end);
         if self.trace.records() {
@@ -362,8 +362,9 @@ impl<P: Protocol> Core<P> {
 
     /// After a handler and all that it parked: a doom that found no effect to fall between falls
     /// now; one that was drawn for this handler alone is lifted.
+    #[inline]
     pub(super) fn end_handler(&mut self, node: NodeId) {
-        match self.cell(node).doom.take() {
+        match self.cell(node).take_doom() {
             Some(doom) if doom.at_end => self.crash(node, doom),
             _ => {}
         }
@@ -426,7 +427,8 @@ impl<P: Protocol> Core<P> {
         cell.incarnation += 1;
         cell.pauses += 1; // A pause does not outlive the process.
         cell.busy = DOWN;
-        (cell.flushing, cell.doom, cell.paused_by) = (false, None, None);
+        (cell.flushing, cell.paused_by) = (false, None);
+        cell.set_doom(None);
         cell.synced.clear();
         cell.device.forget(now);
         cell.parked.clear();
@@ -541,7 +543,7 @@ impl<P: Protocol> Core<P> {
     pub(super) fn heal(&mut self, core: NodeSet) -> Vec<NodeId> {
         self.healed = true;
         self.rules.iter_mut().for_each(|rule| rule.off = true);
-        self.cells.iter_mut().for_each(|cell| cell.doom = None);
+        self.cells.iter_mut().for_each(|cell| cell.set_doom(None));
         self.network.healed = core;
         self.network.cuts.iter_mut().for_each(|cut| cut.until = Time::MAX);
         let nowhere = (Endpoint::default(), Endpoint::default());

@@ -249,10 +249,13 @@ impl Network {
         attempt: u32,
     ) -> Option<(Duration, Option<Duration>)> {
         let Link { latency, loss, duplication, .. } = &self.default;
-        if self.lossy && loss.happens(key.word(attempt, 1)) {
+        let happens = |on: bool, chance: Probability, word: u32| {
+            on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
+        };
+        if happens(self.lossy, *loss, 1) {
             return None;
         }
-        let copied = self.duplicating && duplication.happens(key.word(attempt, 2));
+        let copied = happens(self.duplicating, *duplication, 2);
         let copy = copied.then(|| latency.sample(key.word(attempt, 3)));
         Some((latency.sample(key.word(attempt, 0)), copy))
     }
@@ -339,6 +342,12 @@ impl Network {
     fn both_healed(&self, from: Endpoint, to: Endpoint) -> bool {
         let healed = |end: Endpoint| end.0 >= self.nodes || self.healed.contains(NodeId(end.0));
         !self.healed.is_empty() && healed(from) && healed(to)
+    }
+
+    /// Whether no link is cut.
+    #[inline]
+    pub(super) fn is_whole(&self) -> bool {
+        self.cuts.is_empty()
     }
 
     /// The cut that stands between two endpoints, if any.

@@ -8,9 +8,8 @@
 //! ```
 //!
 //! Floor and splitbrain take turns within every round, so that a noisy machine hits both; what is
-//! printed is the processor's time of this thread where the system tells it, else the wall's. A
-//! framework that measures one thing after the other was rejected for ratios: a neighbour that
-//! wakes up between the two would be in the result.
+//! printed is the processor's time of this thread. A framework that measures one thing after the
+//! other was rejected for ratios: a neighbour that wakes up between the two would be in the result.
 //!
 //! Limits: the floor sorts stale timers instead of taking them back, and makes no copies of messages.
 
@@ -21,8 +20,9 @@ mod loops;
 
 use floor::{Binary, Floor, Pending, Wheel};
 use loops::{DELAY_NANOS, holders_by_hand, plan, players_by_hand, quorum_by_hand};
+use rustix::time::{ClockId, clock_gettime};
 use splitbrain::base::ids::Seed;
-use std::{fmt::Write, hint::black_box, time::Instant};
+use std::{fmt::Write, hint::black_box};
 
 const ROUNDS: usize = 9;
 /// One in a billion, as a word of 32 bits that is not zero.
@@ -70,18 +70,19 @@ fn pairs() -> Vec<Pair> {
             name: "ping-pong",
             unit: "message",
             target: 2.0,
-            floor: by_hand::<Binary>(RARE, || players_by_hand(200_000)),
-            splitbrain: simulated("PingPong(upto: 200000)".to_owned(), "0.0000001%"),
+            floor: by_hand::<Binary>(RARE, || players_by_hand(1_000_000)),
+            splitbrain: simulated("PingPong(upto: 1000000)".to_owned(), "0.0000001%"),
         },
         Pair {
             name: "quorum of five",
             unit: "message",
             target: 1.5,
-            floor: by_hand::<Binary>(ONE_PERCENT, || quorum_by_hand(20_000)),
-            splitbrain: simulated("QuorumLoop(upto: 20000)".to_owned(), "1%"),
+            floor: by_hand::<Binary>(ONE_PERCENT, || quorum_by_hand(100_000)),
+            splitbrain: simulated("QuorumLoop(upto: 100000)".to_owned(), "1%"),
         },
-        tiny("200 messages, set up anew", 200, 10_000),
-        tiny("4 messages, set up anew", 4, 200_000),
+        tiny("a quorum's 200 messages, set up anew", &QUORUM, 20, 10_000),
+        tiny("200 messages, set up anew", &PLAYERS, 200, 10_000),
+        tiny("4 messages, set up anew", &PLAYERS, 4, 200_000),
     ];
     for (name, nodes, each) in [
         ("10 nodes, 100 pending", 10, 10),
@@ -103,10 +104,20 @@ fn pairs() -> Vec<Pair> {
     pairs
 }
 
+/// A small system in both halves.
+struct Small {
+    by_hand: fn(u32) -> Vec<Box<dyn floor::Node>>,
+    protocol: &'static str,
+}
+
+const PLAYERS: Small = Small { by_hand: players_by_hand, protocol: "PingPong" };
+const QUORUM: Small = Small { by_hand: quorum_by_hand, protocol: "QuorumLoop" };
+
 /// Short runs, many of them: what is between two runs counts.
-fn tiny(name: &'static str, messages: u32, runs: u64) -> Pair {
-    let mut one = by_hand::<Binary>(RARE, move || players_by_hand(messages));
-    let mut other = simulated(format!("PingPong(upto: {messages})"), "0.0000001%");
+fn tiny(name: &'static str, small: &'static Small, upto: u32, runs: u64) -> Pair {
+    let mut one = by_hand::<Binary>(RARE, move || (small.by_hand)(upto));
+    let protocol = format!("{}(upto: {upto})", small.protocol);
+    let mut other = simulated(protocol, "0.0000001%");
     let many = move |half: &mut Half, seed: u64| {
         (0..runs).map(|run| u64::from(half(seed * runs + run) > 0)).sum()
     };
@@ -120,17 +131,16 @@ fn tiny(name: &'static str, messages: u32, runs: u64) -> Pair {
 }
 
 /// Nanoseconds of processor time of this thread.
-fn processor_nanos() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().next()?.parse().ok()
+fn processor_nanos() -> u64 {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    spent.tv_sec as u64 * 1_000_000_000 + spent.tv_nsec as u64
 }
 
 /// Nanoseconds per unit.
 fn timed(half: &mut Half, seed: u64) -> f64 {
-    let (begin, wall) = (processor_nanos(), Instant::now());
+    let begin = processor_nanos();
     let units = half(seed);
-    let spent = begin.zip(processor_nanos()).map(|(begin, end)| end - begin);
-    spent.unwrap_or_else(|| wall.elapsed().as_nanos() as u64) as f64 / units.max(1) as f64
+    (processor_nanos() - begin) as f64 / units.max(1) as f64
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -150,7 +160,7 @@ fn measure(pair: &mut Pair) -> String {
     let half = |which: fn(&(f64, f64)) -> f64| median(rounds.iter().map(which).collect());
     let (floor, ours, ratio) = (half(|r| r.0), half(|r| r.1), median(ratios));
     let mut line = String::new();
-    write!(line, "{name:<32}{floor:>10.1}{ours:>12.1} ns/{unit:<9}{ratio:>6.2}x ").expect("text");
+    write!(line, "{name:<38}{floor:>10.1}{ours:>12.1} ns/{unit:<9}{ratio:>6.2}x ").expect("text");
     write!(line, "({least:.2} … {most:.2})   at most {target:.1}x").expect("text");
     line
 }
@@ -167,7 +177,7 @@ fn main() {
         println!("{} units", half(1) + half(2));
         return;
     }
-    println!("{:<32}{:>10}{:>12}{:>23}", "", "floor", "splitbrain", "median of ratios");
+    println!("{:<38}{:>10}{:>12}{:>23}", "", "floor", "splitbrain", "median of ratios");
     for pair in &mut pairs {
         if arguments.first().is_none_or(|filter| pair.name.contains(filter.as_str())) {
             println!("{}", measure(pair));

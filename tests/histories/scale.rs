@@ -3,6 +3,7 @@
 //! ```text
 //!   unique register   100,000 calls of 20 processes           no search at all
 //!   hard              300 calls of 10 … 30 processes, equal values, unknown calls, legal and not
+//!   timeouts          103 histories of five clients, 90 calls each, every fifth call unknown
 //!   limits            a history made to blow the search: unknown, in bounded room
 //! ```
 
@@ -166,6 +167,71 @@ fn a_hundred_thousand_calls_on_a_register_with_unique_values_need_no_search() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// What five clients do to a register with five values while calls time out: a read, a write or a
+/// compare-and-set each, one in five never answered, and a client that waited in vain is replaced.
+fn history_with_timeouts(numbers: &mut Numbers, calls: u64) -> Vec<Op> {
+    let mut clients: Vec<(u32, u64)> = (0..5).map(|process| (process, 0)).collect();
+    let mut effects = Vec::new();
+    for call in 0..calls {
+        let client = (0..5).min_by_key(|&client| clients[client].1).expect("there are five");
+        let (process, free) = clients[client];
+        let unique = |at: u64| at * 1_000 + call;
+        let (invoked, waits) = (free + 1 + numbers.below(20), 1 + numbers.below(15));
+        let ended = (numbers.below(5) > 0).then(|| invoked + waits + 1 + numbers.below(15));
+        clients[client] =
+            ended.map_or((process + 5, invoked + waits + 100), |ended| (process, ended));
+        let op =
+            Op { process, invoked: unique(invoked), ended: ended.map(unique), what: What::Acquire };
+        effects.push((unique(invoked + waits), op));
+    }
+    effects.sort_by_key(|(moment, _)| *moment);
+    let mut value = None;
+    for (_, op) in &mut effects {
+        let (old, new) = (Some(numbers.below(5) as i64), numbers.below(5) as i64);
+        let is_lost = op.ended.is_none() && numbers.below(2) == 0;
+        op.what = match numbers.below(3) {
+            0 => What::Read(value),
+            1 => What::Write(new),
+            _ if value == old || op.ended.is_none() => What::Cas(old, new),
+            _ => What::Mismatch(old),
+        };
+        match op.what {
+            What::Write(new) if !is_lost => value = Some(new),
+            What::Cas(old, new) if !is_lost && value == old => value = Some(new),
+            _ => {}
+        }
+    }
+    effects.into_iter().map(|(_, op)| op).collect()
+}
+
+#[test]
+fn histories_full_of_timeouts_are_judged_within_few_configurations() {
+    const COUNT: u64 = 103;
+    let mut all = Vec::new();
+    for seed in 0..COUNT {
+        let mut numbers = Numbers(seed);
+        let mut ops = history_with_timeouts(&mut numbers, 90);
+        if seed % 2 == 1 {
+            spoil(&mut ops, &mut numbers);
+        }
+        all.push(history(&ops));
+    }
+    let rules = rules(Model::CasRegister);
+    let start = Instant::now();
+    let rulings: Vec<_> = all.iter().map(|one| linearizable(one, &rules).ruling).collect();
+    let took = start.elapsed();
+    let illegal = rulings.iter().filter(|ruling| matches!(ruling, Ruling::Violated(_))).count();
+    let worst = all.iter().map(|one| least_limit(one, Model::CasRegister).unwrap_or(LIMIT));
+    let worst = worst.max().expect("there are some");
+    println!("{COUNT} histories with timeouts, {illegal} illegal: {took:?}, worst {worst}");
+    for (seed, ruling) in rulings.iter().enumerate() {
+        assert!(!matches!(ruling, Ruling::Unknown(_)), "{seed}");
+        assert!(seed % 2 == 1 || matches!(ruling, Ruling::Holds), "{seed}: legal as made");
+    }
+    assert!(illegal >= 20, "{illegal}");
+    assert!(worst <= 1 << 12, "{worst}");
 }
 
 #[test]

@@ -106,7 +106,8 @@ impl Wheel {
         self.due().last().copied()
     }
 
-    fn due(&self) -> &Vec<u128> {
+    /// The keys of the bucket that is due, last one first.
+    pub(super) fn due(&self) -> &Vec<u128> {
         &self.buckets[self.at as usize % BUCKETS]
     }
 
@@ -138,9 +139,9 @@ impl Wheel {
         }
     }
 
-    /// Takes the first key.
+    /// Takes the first key, and says whether it was the last of its bucket.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<(u128, Fit)> {
+    pub(super) fn pop(&mut self) -> Option<(u128, bool, Fit)> {
         let due = &mut self.buckets[self.at as usize % BUCKETS];
         let key = due.pop()?;
         let is_used_up = due.is_empty();
@@ -149,7 +150,7 @@ impl Wheel {
             self.turn();
         }
         let is_sparse = self.len() * 4 < self.chosen_for;
-        Some((key, if is_sparse { Fit::Otherwise } else { Fit::Well }))
+        Some((key, is_used_up, if is_sparse { Fit::Otherwise } else { Fit::Well }))
     }
 
     /// Goes on to the bucket that holds the next key.

@@ -109,7 +109,7 @@ impl<P: Protocol> Nodes<P> {
         self.world.states[node].clone_from(&place.state);
         self.world.core.cells[node].clone_from(&place.cell);
         if let Cut::After(effects) = cut {
-            self.world.core.cells[node].doom = Some(doom(u32::from(effects)));
+            self.world.core.cells[node].set_doom(Some(doom(u32::from(effects))));
         }
         let local = place.shown.local.iter();
         let local = local.map(|message| self.envelopes[message.0 as usize].clone()).collect();
@@ -166,7 +166,7 @@ impl<P: Protocol> Nodes<P> {
         }
         let node = self.places[at.0 as usize].shown.node;
         let cell = self.world.core.cell(node);
-        cell.doom = None; // It found no effect to fall between; the node waits or is done.
+        cell.set_doom(None); // It found no effect to fall between; the node waits or is done.
         let crashed = cell.is_down();
         let sent = std::mem::take(&mut self.tray().sent);
         let sent = sent.into_iter().map(|envelope| self.number(envelope)).collect();
