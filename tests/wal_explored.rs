@@ -33,8 +33,11 @@ fn scenario(sets: &[(&str, &str)]) -> Plan {
     load(&Registry::built_in(), "small_log", &edited).expect("the scenario is sound")
 }
 
-fn explore(plan: &Plan, operations: usize, crashes: u16) -> (WorldModel, Explored) {
-    let budgets = Budgets { crashes, ..Budgets::default() };
+/// So many operations, crashes, and timers that fire where that is limited.
+type Bounds = (usize, u16, Option<u32>);
+
+fn explore(plan: &Plan, (operations, crashes, firings): Bounds) -> (WorldModel, Explored) {
+    let budgets = Budgets { crashes, firings, ..Budgets::default() };
     let options = WorldOptions { budgets, operations, ..WorldOptions::default() };
     let model = WorldModel::new(plan, options);
     let search = Options { states_max: 100_000_000, ..Options::default() };
@@ -44,26 +47,35 @@ fn explore(plan: &Plan, operations: usize, crashes: u16) -> (WorldModel, Explore
 }
 
 /// Distinct states and depth: of all orders, none of which breaks anything.
-fn counts(operations: usize, crashes: u16) -> (u32, u32) {
-    let (model, explored) = explore(&scenario(&[]), operations, crashes);
+fn counts(plan: &Plan, bounds: Bounds) -> (u32, u32) {
+    let (model, explored) = explore(plan, bounds);
     let report = explored.report;
     assert!(report.is_exhausted() && report.violations.is_empty(), "{:?}", report.violations);
     let judged: Vec<_> = model.judged().iter().map(|property| property.name).collect();
     assert_eq!(judged.len(), 6, "{judged:?}");
-    if crashes > 0 {
+    if bounds.1 > 0 {
         for property in ["recovery.prefix", "recovery.acknowledged"] {
             assert!(model.is_tested(property), "{property}");
         }
     }
-    println!("{operations} operations, {crashes} crashes: {} states", report.distinct);
     (report.distinct, report.depth())
 }
 
 #[test]
 fn no_crash_takes_what_anyone_knows() {
     let budgets = [(1, 0), (1, 1), (2, 0), (2, 1), (1, 2), (2, 2), (3, 2), (3, 3)];
-    let counted = budgets.map(|(operations, crashes)| counts(operations, crashes));
-    assert_eq!(counted, [(0, 0); 8]);
+    let counted =
+        budgets.map(|(operations, crashes)| counts(&scenario(&[]), (operations, crashes, None)));
+    let golden =
+        [(11, 8), (80, 11), (38, 11), (337, 14), (178, 14), (903, 17), (11_091, 22), (19_629, 22)];
+    assert_eq!(counted, golden);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "seconds; run it with --release")]
+fn no_crash_in_a_checkpoint_takes_what_anyone_knows() {
+    let plan = scenario(&[("protocol.checkpoint", "Every(\"50ms\")")]);
+    assert_eq!(counts(&plan, (3, 2, Some(4))), (735_375, 36));
 }
 
 #[test]
@@ -77,7 +89,7 @@ fn without_a_step_some_crash_breaks_what_it_guards_and_so_does_its_script() {
             ("ablate", &format!("[\"{step}\"]")),
             ("expect", &format!("Violates(\"{property}\")")),
         ]);
-        let (model, explored) = explore(&plan, 2, 1);
+        let (model, explored) = explore(&plan, (2, 1, None));
         assert_eq!(explored.report.end, End::Violated, "{step}");
         let found = &explored.report.violations[0];
         assert_eq!(found.violation.property, property, "{step}");

@@ -6,12 +6,12 @@
 //! ```
 //!
 //! The table is read from the page: a kind of fault that is missing there, or promised too much, is
-//! red here.
+//! red here. A promise between the two nodes has a case of its own, with every instant given.
 
 use splitbrain::{
     base::{ids::Seed, text::source::Edited},
     checkers::{Judgement, Verdict},
-    engine::{facts::Fact, signal::What, trace::Recording},
+    engine::{facts::Fact, operations::Ending, signal::What, trace::Recording},
     scenario::{
         load::load,
         plan::{Met, Plan},
@@ -122,4 +122,18 @@ fn every_fault_of_a_disk_is_survived_detected_or_outside_the_promise_as_the_chap
             other => panic!("{fault}: {other} is no promise"),
         }
     }
+}
+
+#[test]
+fn a_standby_whose_disk_stalls_keeps_its_promise_not_to_take_over() {
+    let plan = plan("a_promise_counts_before_it_is_given");
+    let run = plan.runner().run(Seed(1), Recording::Full);
+    assert_eq!(plan.expectation(&run.judgements), Met::Yes, "{:?}", run.judgements);
+    let took_over = run.entries.iter().any(|entry| entry.text.contains("succession"));
+    assert!(!took_over, "the primary was alive");
+    // The reader was answered by the primary, while the standby was asked for a write.
+    let answered: Vec<Option<Ending>> =
+        run.history.iter().map(|entry| entry.ending.map(|(_, ending)| ending)).collect();
+    let (written, read) = (Ending::Ok(None), Ending::Ok(Some(1)));
+    assert_eq!(answered, [Some(written), Some(Ending::NotDone), Some(read)]);
 }
