@@ -37,7 +37,11 @@ const HAPPY: &str = "scenarios/two_phase_commit/happy_path.ron";
 const PRESUMPTIONS: [&str; 4] = ["Nothing", "Abort", "Commit", "Mixed"];
 
 fn plan(sets: &[(&str, &str)]) -> Plan {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(HAPPY);
+    scenario(HAPPY, sets)
+}
+
+fn scenario(file: &str, sets: &[(&str, &str)]) -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let sets: Vec<(String, String)> =
         sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
     let edited = edit(&std::fs::read_to_string(path).unwrap(), &sets).unwrap();
@@ -162,6 +166,30 @@ fn a_missing_step_shows_in_the_matrix() {
     }
 }
 
+const SMALL_LOG: &str = "scenarios/wal/small_log.ron";
+
+#[test]
+fn no_single_fault_breaks_a_log_and_a_missing_force_shows() {
+    let broken = |sets: &[(&str, &str)]| {
+        let plan = scenario(SMALL_LOG, sets);
+        let matrix = run(&plan, 2, Returns::Later, 200);
+        let graded = matrix.all().filter(|cell| {
+            matches!(cell.verdict.grade(&plan.expect), Grade::Broken | Grade::Unknown)
+        });
+        let graded: Vec<Verdict> = graded.map(|cell| cell.verdict.clone()).collect();
+        (matrix.cells.len(), graded)
+    };
+    let (cells, graded) = broken(&[]);
+    assert!(cells > 20, "{cells} cells");
+    assert_eq!(graded, []);
+    let (_, graded) = broken(&[("ablate", "[\"ForceBeforeAcknowledge\"]")]);
+    let lost = |verdict: &Verdict| {
+        matches!(verdict, Verdict::Violated(properties)
+            if properties.iter().any(|property| property == "recovery.acknowledged"))
+    };
+    assert!(graded.iter().any(lost), "{graded:?}");
+}
+
 #[test]
 fn the_file_of_a_cell_gives_the_verdict_of_the_cell() {
     let ablate = r#"["ForceDecision"]"#;
@@ -169,6 +197,8 @@ fn the_file_of_a_cell_gives_the_verdict_of_the_cell() {
         plan(&[("protocol.presume", "Mixed"), ("protocol.refuse", r#"Chance("30%")"#)]),
         plan(&[("protocol.presume", "Commit"), ("ablate", ablate)]),
         plan(&[("service", r#"[(nodes: Role("participant"), time: Uniform("1ms", "3ms"))]"#)]),
+        scenario(SMALL_LOG, &[]),
+        scenario("scenarios/wal/happy_path.ron", &[("ablate", r#"["SyncNames"]"#)]),
     ];
     for plan in plans {
         let matrix = run(&plan, 2, Returns::LaterAndNever, 40);
@@ -188,7 +218,8 @@ fn the_file_of_a_cell_gives_the_verdict_of_the_cell() {
             };
             assert_eq!(violated, wanted, "{}", cell.id);
             assert_eq!(again.expectation(&run.judgements), Met::Yes, "{}", cell.id);
-            let doubt = run.judgements.iter().find(|j| j.property == "no_blocking").unwrap();
+            let doubt = run.judgements.iter().find(|j| j.property == "no_blocking");
+            let Some(doubt) = doubt else { continue };
             let longest = cell.blocked.map(|blocked| format!("longest doubt {blocked} of "));
             let longest = longest.unwrap_or_else(|| "nobody was in doubt".to_owned());
             assert!(doubt.note.starts_with(&longest), "{}: {} {longest}", cell.id, doubt.note);

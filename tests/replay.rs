@@ -330,7 +330,7 @@ fn what_is_no_run_is_refused_with_a_reason() {
 
 #[test]
 fn going_back_and_forth_gives_the_state_of_the_straight_way() {
-    for path in [HELPS, WINDOW, "scenarios/two_phase_commit/swarm.ron"] {
+    for path in [HELPS, WINDOW, "scenarios/two_phase_commit/swarm.ron", "scenarios/wal/swarm.ron"] {
         let plan = plan(path, &[]);
         let mut straight = plan.configured.simulation(plan.setup.clone());
         straight.reset(Seed(2), Recording::HashOnly);

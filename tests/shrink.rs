@@ -207,35 +207,8 @@ fn a_frozen_run_is_the_run() {
         );
         assert_eq!(frozen_otherwise(&plan, 1..40), [""; 0], "{weather}");
     }
-    let plans = shipped().into_iter().filter(|plan| {
-        !(plan.protocol == "Wal" && LOGS_WRITTEN_OTHERWISE.contains(&plan.name.as_str()))
-    });
-    let otherwise: Vec<String> = plans.flat_map(|plan| frozen_otherwise(&plan, 1..6)).collect();
-    assert_eq!(otherwise, [""; 0]);
-}
-
-/// Clients who ask at one instant ask in another order once it is written, and in the last two a
-/// sync that fails succeeds.
-const LOGS_WRITTEN_OTHERWISE: [&str; 12] = [
-    "a_full_disk_keeps_serving_reads",
-    "a_lying_sync_loses",
-    "a_misdirected_page_is_detected",
-    "a_standby_shows_only_what_is_durable",
-    "an_asynchronous_standby_loses_nothing_but_the_lag",
-    "an_asynchronous_standby_loses_the_lag",
-    "cutting_the_log_too_early_leaves_a_gap",
-    "happy_path",
-    "reading_what_is_not_durable_loses",
-    "rot_in_the_middle_is_refused",
-    "crashes_keep_every_acknowledged_write",
-    "swarm",
-];
-
-#[test]
-#[ignore = "not so yet: requests of one instant change places, and some syncs that failed succeed"]
-fn a_frozen_run_of_every_log_is_the_run() {
-    let plans = shipped().into_iter().filter(|plan| plan.protocol == "Wal");
-    let otherwise: Vec<String> = plans.flat_map(|plan| frozen_otherwise(&plan, 1..6)).collect();
+    let otherwise: Vec<String> =
+        shipped().iter().flat_map(|plan| frozen_otherwise(plan, 1..6)).collect();
     assert_eq!(otherwise, [""; 0]);
 }
 

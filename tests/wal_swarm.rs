@@ -12,13 +12,16 @@
 //! step is also run against its twin: the same seeds with the step kept, which must be green.
 
 use splitbrain::{
-    base::{ids::Seed, text::source::Edited},
+    base::{
+        ids::{NodeId, Seed},
+        text::source::Edited,
+    },
     checkers::{Judgement, Verdict},
     engine::{
         facts::Fact,
         protocol::StepInfo,
         signal::What,
-        trace::{Kind, Recording},
+        trace::{Entry, Kind, Recording},
     },
     scenario::{
         load::{edit, load},
@@ -27,7 +30,7 @@ use splitbrain::{
         run::Run,
     },
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
 const ABLATED_SEEDS_MAX: u64 = 3_000;
@@ -230,8 +233,20 @@ fn without_any_one_step_the_property_that_its_doc_names_falls() {
     assert!(missed.is_empty(), "nobody misses {missed:?}");
 }
 
-/// A crash after so many effects of the second boot, and of the third.
-fn crashed_in_recovery(second: u32, third: u32) -> Plan {
+/// A crash of the second boot after so many effects.
+fn after_effects(boot: u32, effects: u32) -> String {
+    format!(
+        r#"when: Inside(event: Boot, nth: {boot}, effects: {effects}), do: Crash(node: Actor, down: "5ms")"#
+    )
+}
+
+/// A crash at an instant, between two handlers.
+fn at(micros: u32) -> String {
+    format!(r#"when: At("{micros}us"), do: Crash(node: Node("p"), down: "5ms", cut: Boundary)"#)
+}
+
+/// A crash at 111 ms, and these two after it.
+fn crashed_in_recovery(second: &str, third: &str) -> Plan {
     plan(
         "recovery",
         &format!(
@@ -244,8 +259,8 @@ fn crashed_in_recovery(second: u32, third: u32) -> Plan {
                 patience: "30ms",
                 faults: [
                     (id: "first", when: At("111ms"), do: Crash(node: Node("p"), down: "5ms")),
-                    (id: "second", when: Inside(event: Boot, nth: 2, effects: {second}), do: Crash(node: Actor, down: "5ms")),
-                    (id: "third", when: Inside(event: Boot, nth: 3, effects: {third}), do: Crash(node: Actor, down: "5ms")),
+                    (id: "second", {second}),
+                    (id: "third", {third}),
                 ],
                 budget: Unlimited,
                 checks: [Recovery, Linearizable, Progress],
@@ -256,33 +271,80 @@ fn crashed_in_recovery(second: u32, third: u32) -> Plan {
     )
 }
 
+/// Of each boot of a run, what it did last before its crash, and whether it had told by then what it
+/// had recovered.
+fn boots(run: &Run) -> Vec<(String, bool)> {
+    let server = |entry: &&Entry| entry.who == NodeId(0).into();
+    let entries: Vec<&Entry> = run.entries.iter().filter(server).collect();
+    let starts = entries.iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Boot);
+    let boot = |(start, boot): (usize, &&Entry)| {
+        let rest = &entries[start..];
+        let crash = rest.iter().position(|entry| entry.kind == Kind::Crash);
+        let last = crash.map_or(Kind::Boot, |crash| rest[crash - 1].kind);
+        let until = crash.map(|crash| rest[crash].event);
+        let told = run.signals.iter().any(|signal| {
+            matches!(signal.what, What::Stated(_, Fact::Recovered(_)))
+                && signal.event >= boot.event
+                && until.is_none_or(|until| signal.event < until)
+        });
+        (format!("{last:?}"), told)
+    };
+    starts.map(boot).collect()
+}
+
+fn unbroken(plan: &Plan, seed: u64) -> Run {
+    let run = plan.runner().run(Seed(seed), Recording::Full);
+    let broken = run.judgements.iter().find(|judgement| violated(judgement));
+    assert!(broken.is_none(), "{seed}: {broken:?}\n{}", plan.text);
+    assert!(run.rules.iter().all(|rule| rule.counts.fired == 1), "{seed}\n{}", plan.text);
+    run
+}
+
 #[test]
-fn recovery_may_crash_at_any_point_and_comes_to_the_same() {
-    let mut points = BTreeMap::new();
+fn recovery_may_crash_between_any_two_effects_and_comes_to_the_same() {
+    let mut last_before_a_crash = BTreeSet::new();
+    // How many boots were cut before they had told what they recovered, and how many after.
+    let mut told = [0, 0];
     for (second, third) in (0..48).flat_map(|second| [(second, 0), (second, 99), (second, second)])
     {
-        let plan = crashed_in_recovery(second, third);
-        let mut runner = plan.runner();
+        let plan = crashed_in_recovery(&after_effects(2, second), &after_effects(3, third));
         for seed in 1..=5 {
-            let run = runner.run(Seed(seed), Recording::Full);
-            assert!(
-                run.judgements.iter().all(|j| !violated(j)),
-                "{second} {third} @{seed}: {:?}",
-                run.judgements
-            );
-            assert!(
-                run.rules.iter().all(|rule| rule.counts.fired == 1),
-                "{second} {third} @{seed}"
-            );
+            let run = unbroken(&plan, seed);
+            let boots = boots(&run);
+            let [_, cut, cut_again, (_, true)] = &boots[..] else { panic!("{boots:?}") };
+            for (last, has_told) in [cut, cut_again] {
+                last_before_a_crash.insert(last.clone());
+                told[usize::from(*has_told)] += 1;
+            }
+            // The last boot always tells; it is compared with one before it, if one came so far.
             let idempotent = run.judgements.iter().find(|j| j.property == "recovery.idempotent");
             let put = idempotent.is_some_and(|judgement| judgement.exercised > 0);
-            let boots = run.entries.iter().filter(|entry| entry.kind == Kind::Boot).count();
-            assert_eq!(boots, 4);
-            *points.entry(put).or_insert(0) += 1;
+            assert_eq!(put, cut.1 || cut_again.1, "{second} {third} @{seed}: {boots:?}");
         }
     }
-    println!("second recoveries with the first one told: {points:?}");
-    assert!(points[&true] > 100 && points[&false] > 100, "{points:?}");
+    println!("crashes behind {last_before_a_crash:?}; not told and told: {told:?}");
+    for kind in ["Boot", "Read", "Step", "FileWrite", "Synced"] {
+        assert!(last_before_a_crash.contains(kind), "no crash falls behind a {kind}");
+    }
+    assert!(told.iter().all(|boots| *boots > 0), "{told:?}");
+}
+
+#[test]
+fn recovery_may_crash_while_it_reads_and_while_it_syncs() {
+    let mut last_before_a_crash = BTreeSet::new();
+    // The second boot is at 116 ms, the third 5 ms after the crash of the second.
+    for (second, third) in (0..80).flat_map(|second| [(second, 0), (second, 20), (second, 60)]) {
+        let (second, third) = (116_000 + 100 * second, 121_000 + 100 * (second + third));
+        let plan = crashed_in_recovery(&at(second), &at(third));
+        for seed in 1..=3 {
+            let boots = boots(&unbroken(&plan, seed));
+            last_before_a_crash.extend(boots[1..].iter().map(|(last, _)| last.clone()));
+        }
+    }
+    println!("crashes behind {last_before_a_crash:?}");
+    for kind in ["Read", "Sync", "Synced"] {
+        assert!(last_before_a_crash.contains(kind), "no crash falls behind a {kind}");
+    }
 }
 
 #[test]

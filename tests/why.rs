@@ -199,6 +199,27 @@ fn what_is_said_of_a_setting_is_what_the_scenario_does_with_it_under_its_seed() 
 }
 
 #[test]
+fn without_the_failed_sync_the_log_has_what_it_acknowledged() {
+    let text = include_str!("../scenarios/wal/a_failed_sync_that_is_retried_loses.ron");
+    let (wanted, changed) = asked(&plan(text), Seed(1), &[]);
+    assert_eq!(wanted.property, "recovery.acknowledged");
+    let told = outcomes(&changed, Kind::Without);
+    for what in ["the failed force", "the crash"] {
+        let without = told.iter().find(|(told, _)| told.starts_with(&format!("without {what}")));
+        assert!(matches!(without, Some((_, Outcome::Holds))), "{what}: {told:?}");
+    }
+}
+
+#[test]
+fn without_the_lie_the_log_has_what_it_acknowledged() {
+    let text = include_str!("../scenarios/wal/a_lying_sync_loses.ron");
+    let (_, changed) = asked(&plan(text), Seed(1), &[]);
+    let told = outcomes(&changed, Kind::Without);
+    let without = told.iter().find(|(told, _)| told.ends_with("(lies)"));
+    assert!(matches!(without, Some((_, Outcome::Holds))), "{told:?}");
+}
+
+#[test]
 fn no_setting_cures_a_participant_that_is_cut_off() {
     let plan = plan(include_str!("../scenarios/two_phase_commit/partition.ron"));
     let (_, changed) = asked(&plan, Seed(1), alternatives());

@@ -32,6 +32,10 @@ impl<P: Protocol> Core<P> {
     /// Schedules every client's first operation.
     pub(super) fn schedule_clients(&mut self) {
         let workload = self.setup.workload.clone();
+        let listed = workload.listed();
+        if !listed.is_empty() {
+            return listed.iter().for_each(|&(at, by)| self.schedule_client(by, Time::ZERO + at));
+        }
         for client in 0..workload.clients() {
             let client = ClientId(client);
             let first = workload.first(&mut Draw::new(&self.draws, client, 0));
@@ -77,7 +81,9 @@ impl<P: Protocol> Core<P> {
         self.cause = event;
         self.request(op, node, ends);
         self.put(self.now + self.setup.patience, Class::End, Event::GiveUp(op));
-        if let Again::After(pause) = again {
+        if let Again::After(pause) = again
+            && workload.listed().is_empty()
+        {
             self.schedule_client(client, self.now + pause);
         }
     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::base::{
     draws::{Key, Purpose, below, name_word},
-    ids::{NodeId, NodeSet},
+    ids::{EventId, NodeId, NodeSet},
     queue::Class,
     sampler::Law,
     time::{Duration, Time},
@@ -30,7 +30,7 @@ const EFFECTS_MAX: u32 = 32;
 
 impl<P: Protocol> Core<P> {
     /// Rules that strike at forces; a force is named by the record that asks for it.
-    pub(super) fn each_force(&mut self, node: NodeId, record: (u64, u16)) {
+    pub(super) fn each_force(&mut self, node: NodeId, record: (u64, u16), asked: EventId) {
         if self.setup.rules.is_empty() {
             return;
         }
@@ -43,6 +43,7 @@ impl<P: Protocol> Core<P> {
             let name = self.names.endpoints[usize::from(node.0)];
             let key = self.draws.key(Purpose::Faults, [self.rules[rule].word, name, record.0, 0]);
             if self.happens(rule, *chance, key) {
+                self.rules[rule].asked = asked;
                 self.strike(rule as u16, Some(node), &mut Twist::default());
             }
         }

@@ -42,6 +42,12 @@ pub trait Workload: Debug + Send + Sync {
         None
     }
 
+    /// Everything that is asked, where it is a list: when, and by whom. Requests of one instant are
+    /// then made in this order, whoever makes them.
+    fn listed(&self) -> &[(Duration, ClientId)] {
+        &[]
+    }
+
     /// How long after the start a client first asks.
     fn first(&self, draw: &mut Draw<'_>) -> Duration;
 

@@ -198,7 +198,8 @@ impl<P: Protocol> Core<P> {
             job => job,
         };
         self.counters.flushes += 1;
-        self.each_force(node, (word, u16::MAX));
+        let latest = self.trace.latest();
+        self.each_force(node, (word, u16::MAX), latest);
         if self.aside.is_some() && self.leave_job(node, job) {
             return;
         }

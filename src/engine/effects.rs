@@ -314,7 +314,8 @@ impl<P: Protocol> Core<P> {
             return; // The next flush takes all that wait.
         }
         self.counters.flushes += 1;
-        self.each_force(node, record);
+        let asked = self.cell(node).asked_at;
+        self.each_force(node, record, asked);
         if self.aside.is_some() && self.leave_force(node) {
             return;
         }

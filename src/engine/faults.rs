@@ -16,7 +16,7 @@
 use super::network::{Direction, Held};
 use crate::base::{
     draws::name_word,
-    ids::NodeId,
+    ids::{EventId, NodeId},
     quantity::{Offset, Probability},
     sampler::Sampler,
     time::{Duration, Time},
@@ -378,6 +378,8 @@ pub(super) struct RuleState {
     /// What the draws about a strike are named by: its number, or at a step the word that decided
     /// that it strikes there, so that a step more or less moves no other strike.
     pub(super) strike: u64,
+    /// At which event the force was asked for at which it struck last.
+    pub(super) asked: EventId,
     /// Off in this seed's swarm, or after the healing.
     pub(super) off: bool,
 }
@@ -385,7 +387,7 @@ pub(super) struct RuleState {
 impl RuleState {
     pub(super) fn new(rule: &Rule) -> Self {
         let (counts, word) = (RuleCounts::default(), name_word(&rule.id));
-        Self { word, counts, seen: 0, strike: 0, off: false }
+        Self { word, counts, seen: 0, strike: 0, asked: EventId(0), off: false }
     }
 
     pub(super) fn reset(&mut self) {

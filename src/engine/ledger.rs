@@ -56,8 +56,7 @@ impl<P: Protocol> Core<P> {
             }
             When::Before(..) | When::After(..) | When::Inside(..) => StruckAt::Trigger,
             When::EachForce { .. } => {
-                let node = actor.expect("it is a node that forces");
-                StruckAt::Force { asked: self.cell(node).asked_at }
+                StruckAt::Force { asked: self.rules[usize::from(rule)].asked }
             }
             When::EachEffect { .. } => unreachable!("it dooms a node and strikes when that dies"),
         };

@@ -255,7 +255,8 @@ pub enum StruckAt {
     Trigger,
     /// At a message that is being sent: the decision about it says what came of it.
     Message,
-    /// At a force: the event at which the record that asks for it was handed in.
+    /// At a force: the event at which the record that asks for it was handed in. At a sync of raw
+    /// files: that at which it was asked for, or the latest one if it had to wait for another sync.
     Force {
         /// The event.
         asked: EventId,

@@ -141,6 +141,8 @@ pub struct Situation {
     pub takes_input: bool,
     /// Whether the disk is at work.
     pub is_forcing: bool,
+    /// Whether it reads files.
+    pub is_reading: bool,
     /// The timers that may fire, by place.
     pub timers: Vec<u16>,
     /// Messages to itself that wait.

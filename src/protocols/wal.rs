@@ -36,6 +36,10 @@
 //! answers, forces. What happens behind a change stands apart: `wal/checkpoints.rs`,
 //! `wal/recovery.rs`, `wal/standby.rs`.
 //!
+//! A disk that lies about a sync is outside the promise. A standby helps where the primary is gone
+//! for good; a primary that comes back believes its own files and does not ask the standby, so that
+//! what the disk lost is lost, and nobody notices.
+//!
 //! Limits: all pages fit in memory, and there are at most 65,536 of them; a standby begins together
 //! with its primary; leases need clocks that are not set back and drift less than `silence` exceeds
 //! `lease`.

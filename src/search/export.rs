@@ -6,17 +6,18 @@
 //! ```
 //!
 //! The path says what happens next, time has to say when. Messages and forces take as long as the
-//! next act asks for; a timer fires when the protocol said, so the rest is placed around it. The
-//! scenario is built by running it: each act is looked up in a recording of what was built so far,
-//! so that names and counts are the engine's own. Solving for all instants at once was rejected: a
-//! wrong guess would show only in the end.
+//! next act asks for; reads and calls of a node to itself take none; a timer fires when the protocol
+//! said, so the rest is placed around it. The scenario is built by running it: each act is looked up
+//! in a recording of what was built so far, so that names and counts are the engine's own. Solving
+//! for all instants at once was rejected: a wrong guess would show only in the end.
 //!
-//! Limits: an order that needs a timer to be late, or a client to be patient and impatient at once,
-//! has no scenario. Whether there is one is decided by running it, never assumed.
+//! Limits: an order that needs a timer to be late, a client to be patient and impatient at once, or
+//! something to come between a sync and the call behind it or between two reads, has no scenario.
+//! Whether there is one is decided by running it, never assumed.
 
 use super::{
     fingerprint::shape,
-    freeze::{freeze, listed, violations},
+    freeze::{freeze, inside, listed, name_actor, violations},
 };
 use crate::{
     base::{
@@ -26,10 +27,11 @@ use crate::{
     },
     checkers::Verdict,
     engine::{
+        device::Geometry,
         faults::CutAt,
         network::Endpoint,
         operations::HistoryEntry,
-        script::{Awaited, Carried, Decision, MessageName, Otherwise},
+        script::{Awaited, Carried, Decision, MessageName, Otherwise, SpanName},
         trace::{Entry, Kind, Recording},
     },
     explore::{
@@ -52,6 +54,9 @@ use crate::{
 
 /// How far apart acts are that nothing else places.
 const STEP: Duration = Duration::from_micros(100);
+
+/// As good as no time.
+const INSTANT: Duration = Duration::from_nanos(1);
 
 /// What is longer than any run.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -103,9 +108,13 @@ pub fn export(
 struct Exporter<'a> {
     registry: &'a Registry,
     draft: Draft,
+    /// What clients could ask, for as long as none has.
+    spare: Option<Asked>,
     now: Duration,
     /// Messages that a line names already, with the instant of sending.
     placed: Vec<(MessageName, usize)>,
+    /// Forces and syncs that a line names, or that a crash ended.
+    done: Vec<SpanName>,
     invoked: Vec<(OpId, Duration, HistoryEntry)>,
     /// The latest crash of each node: its fault and its instant.
     crashed: Vec<(NodeId, usize, Duration)>,
@@ -120,14 +129,18 @@ impl<'a> Exporter<'a> {
         (draft.latency, draft.client_latency) = (NEVER, NEVER);
         (draft.force, draft.patience) = (NEVER, NEVER);
         (draft.quiet_tail, draft.service) = (None, None);
+        draft.geometry = Geometry::default();
+        let spare = draft.operations.first().cloned();
         draft.operations.clear();
         draft.faults.clear();
         draft.expect = Expect::Holds;
         Self {
             registry,
             draft,
+            spare,
             now: Duration::ZERO,
             placed: Vec::new(),
+            done: Vec::new(),
             invoked: Vec::new(),
             crashed: Vec::new(),
             choices_made: 0,
@@ -139,7 +152,9 @@ impl<'a> Exporter<'a> {
         let mut draft = self.draft.clone();
         draft.run_for = self.now + longer;
         if draft.operations.is_empty() {
-            return Err(NotExported::NotLoaded("no client asks for anything".to_owned()));
+            // There is one at least, and this one comes too late.
+            draft.operations.extend(self.spare.clone());
+            draft.operations.iter_mut().for_each(|asked| asked.at = draft.run_for);
         }
         let plan = load(self.registry, "counterexample", &Edited::new(draft.text()));
         let plan = plan.map_err(|error| {
@@ -175,6 +190,8 @@ impl<'a> Exporter<'a> {
             Happens::Boot(node) => {
                 let crash = self.crashed.iter().rfind(|(crashed, ..)| crashed == node);
                 let Some(&(_, fault, at)) = crash else { return Ok(false) };
+                let (_, run) = self.played(Duration::ZERO)?;
+                self.done.extend(begun(&run, *node));
                 let span = SpanText::Between(self.now - at, self.now - at);
                 if let Do::Crash { down, .. } = &mut self.draft.faults[fault].r#do {
                     *down = span;
@@ -182,7 +199,10 @@ impl<'a> Exporter<'a> {
                 self.cut_boot(*node, act);
                 Ok(true)
             }
-            Happens::Deliver { from, to, .. } if from == to => Ok(true), // A call is made at once.
+            Happens::Deliver { from, to, text } if from == to => match act.cut {
+                Some(effects) => self.cut_call(*to, text, effects, act),
+                None => Ok(true), // A call is made at once.
+            },
             Happens::Deliver { from, to, text } => {
                 self.cut(*to, act);
                 let ends = (Endpoint::from(*from), Endpoint::from(*to));
@@ -195,6 +215,7 @@ impl<'a> Exporter<'a> {
                 self.cut(*node, act);
                 self.force(*node)
             }
+            Happens::Read(_) => Ok(act.cut.is_none()), // It takes no time.
             Happens::Crash(node) => {
                 self.crash(*node, CutAt::Boundary, act);
                 Ok(true)
@@ -285,30 +306,58 @@ impl<'a> Exporter<'a> {
         Ok(true)
     }
 
-    /// Lets the disk of a node be done now.
+    /// Lets the disk of a node be done now with what it began first. When that was is seen when it
+    /// takes next to no time.
     fn force(&mut self, node: NodeId) -> Result<bool, NotExported> {
         let (_, run) = self.played(Duration::ZERO)?;
-        let mut spans = run.decisions.iter().filter_map(|decision| match decision {
-            Decision::Span(name, _) if name.node == node => match name.awaited {
-                Awaited::Force(label) => Some((*name, label)),
-                Awaited::Timer(_) | Awaited::Sync(_) => None,
-            },
-            _ => None,
-        });
-        let Some((name, label)) = spans.next_back() else { return Ok(false) };
+        let under_way = begun(&run, node).find(|name| !self.done.contains(name));
+        let Some(name) = under_way else { return Ok(false) };
+        self.done.push(name);
+        let ended = ends(&run, node).count();
+        let (script, nth) = (&mut self.draft.script, name.nth);
+        let (label, lines) = match name.awaited {
+            Awaited::Force(label) => {
+                (run.catalog.records.names()[usize::from(label)].clone(), &mut script.forces)
+            }
+            Awaited::Sync(step) => {
+                (run.catalog.steps[usize::from(step)].name.to_owned(), &mut script.syncs)
+            }
+            Awaited::Timer(_) => unreachable!("no disk runs a timer"),
+        };
+        let node_name = run.catalog.node(node).to_owned();
+        lines.push(SpanLine { node: node_name, label, nth, takes: INSTANT });
+        let (_, run) = self.played(Duration::ZERO)?;
+        let Some(at) = ends(&run, node).nth(ended) else { return Ok(false) };
+        let script = &mut self.draft.script;
+        let lines = match name.awaited {
+            Awaited::Sync(_) => &mut script.syncs,
+            Awaited::Force(_) | Awaited::Timer(_) => &mut script.forces,
+        };
+        let line = lines.last_mut().expect("it was just added");
+        line.takes = (Time::ZERO + self.now).saturating_since(at) + INSTANT;
+        Ok(true)
+    }
+
+    /// A crash inside a call of a node to itself, which was made when it was asked for.
+    fn cut_call(
+        &mut self,
+        node: NodeId,
+        text: &str,
+        effects: u32,
+        act: &Act,
+    ) -> Result<bool, NotExported> {
+        let (_, run) = self.played(Duration::ZERO)?;
         let end = Endpoint::from(node);
-        let at_node = || run.entries.iter().filter(|entry| entry.who == end);
-        let latest = |kind: Kind| at_node().rev().find(|entry| entry.kind == kind);
-        // It began with the first force since the disk was last done, or right then.
-        let done = latest(Kind::Durable).map(|entry| entry.event);
-        let booted = latest(Kind::Boot).map(|entry| entry.event);
-        let since = done.max(booted);
-        let first = at_node().find(|entry| entry.kind == Kind::Force && Some(entry.event) > since);
-        let Some(began) = first.or_else(|| latest(Kind::Durable)) else { return Ok(false) };
-        let takes = (Time::ZERO + self.now).saturating_since(began.at);
-        let label = run.catalog.records.names()[usize::from(label)].clone();
-        let node = run.catalog.node(node).to_owned();
-        self.draft.script.forces.push(SpanLine { node, label, nth: name.nth, takes });
+        let is_it = |entry: &&Entry| {
+            (entry.kind, entry.who, entry.peer) == (Kind::Deliver, end, end) && entry.text == text
+        };
+        let Some(call) = run.entries.iter().rfind(is_it) else { return Ok(false) };
+        self.crash(node, CutAt::Boundary, act);
+        self.crashed.last_mut().expect("it was just added").2 =
+            call.at.saturating_since(Time::ZERO);
+        let fault = self.draft.faults.last_mut().expect("it was just added");
+        fault.when = inside(&run, call, effects);
+        name_actor(&mut fault.r#do, &fault.when);
         Ok(true)
     }
 
@@ -410,6 +459,25 @@ impl<'a> Exporter<'a> {
         self.draft.story.clone_from(&found.story);
         Ok(self.draft)
     }
+}
+
+/// The forces and syncs that the disk of a node began with, in order.
+fn begun(run: &Run, node: NodeId) -> impl Iterator<Item = SpanName> {
+    run.decisions.iter().filter_map(move |decision| match decision {
+        Decision::Span(name, _) if name.node == node => match name.awaited {
+            Awaited::Force(_) | Awaited::Sync(_) => Some(*name),
+            Awaited::Timer(_) => None,
+        },
+        _ => None,
+    })
+}
+
+/// When the disk of a node was done with them.
+fn ends(run: &Run, node: NodeId) -> impl Iterator<Item = Time> {
+    let end = Endpoint::from(node);
+    let done = |kind| matches!(kind, Kind::Durable | Kind::Synced | Kind::SyncFailed);
+    let entries = run.entries.iter().filter(move |entry| entry.who == end && done(entry.kind));
+    entries.map(|entry| entry.at)
 }
 
 fn entry(run: &Run, event: EventId) -> Option<&Entry> {

@@ -293,18 +293,34 @@ impl Freezer<'_> {
             StruckAt::Message => None, // The decision about the message says what came of it.
             StruckAt::Clock => Some(When::At(strike.at)),
             StruckAt::Trigger => Some(self.trigger(strike.rule)),
-            StruckAt::Force { asked } => {
-                let entry = self.entry(asked)?;
-                let label = &self.catalog.records.names()[usize::from(entry.label)];
-                let Occasion { node, nth, .. } = Occasion::of(self.run, entry);
-                let event = Event::Force(label.clone());
-                Some(When::Before { event, nth, node, peer: None, topic: None })
-            }
+            StruckAt::Force { asked } => Some(self.force(self.entry(asked)?, strike.at)),
             StruckAt::Inside { handler, effects } => {
                 let entry = self.entry(handler)?;
                 Some(inside(self.run, entry, effects))
             }
         }
+    }
+
+    /// The force or sync that was asked for at an event. A sync that began on its own, behind the
+    /// one that it had waited for, is named by its instant: just after it, for others may have ended
+    /// right then.
+    fn force(&self, asked: &Entry, at: Time) -> When {
+        let (event, entry) = match asked.kind {
+            Kind::Force => {
+                let label = &self.catalog.records.names()[usize::from(asked.label)];
+                (Event::Force(label.clone()), asked)
+            }
+            Kind::Sync => {
+                let step = self.catalog.steps[usize::from(asked.label)].name.to_owned();
+                let mut passed = self.run.entries.iter().rev().filter(|entry| {
+                    entry.event < asked.event && (entry.kind, entry.who) == (Kind::Step, asked.who)
+                });
+                (Event::Step(step), passed.next().expect("a sync belongs to a step"))
+            }
+            _ => return When::At(at + Duration::from_nanos(1)),
+        };
+        let Occasion { node, nth, .. } = Occasion::of(self.run, entry);
+        When::Before { event, nth, node, peer: None, topic: None }
     }
 
     fn entry(&self, event: EventId) -> Option<&Entry> {

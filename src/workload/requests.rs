@@ -9,8 +9,8 @@
 //!
 //! Nothing is drawn but the node where none is named. Without a client it is the first one; without
 //! a number an operation takes the next of its client. A script gives the numbers, so that taking
-//! one operation away renumbers no other. Instants must not go back; a workload of random
-//! operations is elsewhere.
+//! one operation away renumbers no other. Instants must not go back, and what is asked at one
+//! instant is asked in the order of the list; a workload of random operations is elsewhere.
 
 use super::WorkloadEntry;
 use crate::{
@@ -67,6 +67,7 @@ fn is_one(client: &u16) -> bool {
 #[derive(Debug)]
 struct Requests {
     clients: Vec<Vec<Asked>>,
+    listed: Vec<(Duration, ClientId)>,
     named: Vec<String>,
 }
 
@@ -101,11 +102,12 @@ impl Requests {
         named.sort();
         named.dedup();
         let clients = list.iter().map(|asked| asked.client).max().unwrap_or(1);
+        let listed = list.iter().map(|asked| (asked.at, ClientId(asked.client - 1))).collect();
         let mut by_client = vec![Vec::new(); usize::from(clients)];
         for asked in list {
             by_client[usize::from(asked.client) - 1].push(asked);
         }
-        Self { clients: by_client, named }
+        Self { clients: by_client, listed, named }
     }
 
     fn has_distinct_numbers(&self) -> bool {
@@ -136,6 +138,10 @@ impl Workload for Requests {
 
     fn named(&self) -> Vec<String> {
         self.named.clone()
+    }
+
+    fn listed(&self) -> &[(Duration, ClientId)] {
+        &self.listed
     }
 
     fn first(&self, draw: &mut Draw<'_>) -> Duration {

@@ -232,6 +232,7 @@ impl<P: Protocol> Nodes<P> {
             is_up: !down,
             takes_input: !down && cell.busy & FORCING == 0,
             is_forcing: !jobs.is_empty(),
+            is_reading: matches!(jobs.front(), Some(Job::Read(_))),
             timers: self.may_fire(&armed),
             local,
         };

@@ -48,8 +48,10 @@ pub enum Happens {
     },
     /// A timer fires.
     Timer(NodeId, String),
-    /// A disk is done.
+    /// A disk is done with a force or a sync.
     Durable(NodeId),
+    /// A disk has read a file.
+    Read(NodeId),
     /// A node crashes between two handlers.
     Crash(NodeId),
     /// A client asks.
@@ -111,6 +113,8 @@ impl WorldModel {
     ) -> Act {
         let inner = self.inner.borrow();
         let outcome = inner.untimed.outcome(way);
+        let at = state.nodes[usize::from(node.0)];
+        let is_reading = inner.untimed.situation(at).is_reading;
         let what = match stimulus {
             Stimulus::Boot => Happens::Boot(node),
             Stimulus::Deliver(message) | Stimulus::Local(message) => {
@@ -119,10 +123,8 @@ impl WorldModel {
                 Happens::Deliver { from, to, text }
             }
             Stimulus::Request(op) => Happens::Request(op),
-            Stimulus::Timer(place) => {
-                let at = state.nodes[usize::from(node.0)];
-                Happens::Timer(node, inner.untimed.timer_text(at, place))
-            }
+            Stimulus::Timer(place) => Happens::Timer(node, inner.untimed.timer_text(at, place)),
+            Stimulus::Durable if is_reading => Happens::Read(node),
             Stimulus::Durable => Happens::Durable(node),
             Stimulus::Crash => Happens::Crash(node),
         };
