@@ -147,7 +147,9 @@ fn choreography(steps: usize, orders: u64) -> Plan {
     let mut plan = chain(steps, "");
     plan.truncate(plan.len() - 2);
     plan += ", kind: Pivot)]";
-    world(&format!(r#"SagaChoreography(steps: {plan}, refuse: Chance("50%"))"#), orders)
+    // In one partition the events of two sagas would keep their order.
+    let broker = "broker: (partitions: 2)";
+    world(&format!(r#"SagaChoreography(steps: {plan}, refuse: Chance("50%"), {broker})"#), orders)
 }
 
 #[test]

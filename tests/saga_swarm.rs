@@ -70,7 +70,8 @@ const KEPT: &str = r#"[
     (name: "wish", service: Order, kind: Kept),
     (name: "goods", service: Inventory, after: ["wish"]),
     (name: "money", service: Payment, after: ["wish"], kind: Kept),
-    (name: "parcel", service: Shipping, after: ["goods", "money"], kind: Pivot),
+    (name: "box", service: Shipping, after: ["goods"]),
+    (name: "parcel", service: Shipping, after: ["box", "money"], kind: Pivot),
     (name: "letter", service: Notification, after: ["parcel"], kind: Retriable),
 ]"#;
 

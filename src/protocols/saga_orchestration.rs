@@ -78,6 +78,9 @@ mod ending;
 // Each takes its steps and takes them back.
 pub mod services;
 
+// How all of it reads on a timeline.
+mod telling;
+
 /// One variant per arrow in the diagram; then what ends a semantic lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
@@ -98,14 +101,14 @@ pub enum Message {
 }
 
 /// A step of a saga.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct At {
     saga: u64,
     step: u16,
 }
 
 /// What a service is asked: a step, and all that it needs to know for either direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     at: At,
     order: Order,
@@ -130,7 +133,7 @@ pub struct Order {
 }
 
 /// What survives a crash: local transactions of the databases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// At the orchestrator.
     Saga(database::Record<Row>),

@@ -16,7 +16,7 @@
 //! compensation, never by a step.
 
 use super::{
-    At, Ctx, Job, Message, Order, Refusal, Step,
+    At, Ctx, Job, Message, Order, Refusal, Step, telling::Tell,
     settings::{Action, Config, Plan, Refuse, Update},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 crate::tables! {
     /// What a service stores.
@@ -293,6 +293,24 @@ impl Effect {
             Fate::Undone => facts.state(Fact::UndidStep(saga, step)),
             Fate::Tombstone => facts.state(Fact::Tombstoned(saga, step)),
             Fate::Refused => {}
+        }
+    }
+}
+
+impl Tell for &Row {
+    fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Row::Effects(Effect { at, fate, .. }) => {
+                let did = match fate {
+                    Fate::Done => "did",
+                    Fate::Refused => "refused",
+                    Fate::Undone => "undid",
+                    Fate::Tombstone => "barred",
+                };
+                write!(f, "{did} {at:?}")
+            }
+            Row::Ledger(Line { account, by: 0, .. }) => write!(f, "balance {account} is free"),
+            Row::Ledger(Line { account, by, .. }) => write!(f, "balance {account} by {by:+}"),
         }
     }
 }
