@@ -270,7 +270,9 @@ fn successes_equal_the_closed_form() {
             r#"Scenario(
                 title: "a row of steps",
                 protocol: SagaChoreography(steps: {}, refuse: Chance("{percent}%"),
-                    broker: (partitions: 8, in_flight_max: 1)), // What overtakes waits for a retry.
+                    // What overtakes waits for a retry; and a log that begins anew under load waits for
+                    // all that is under way, after which every event has a force of its own.
+                    broker: (partitions: 8, in_flight_max: 1, checkpoints: ByHost)),
                 network: (latency: Uniform("1ms", "3ms")),
                 workload: Orders(clients: 4, rate: "100/s", until: "10s"),
                 checks: [Saga],

@@ -70,7 +70,8 @@ const KEPT: &str = r#"[
     (name: "wish", service: Order, kind: Kept),
     (name: "goods", service: Inventory, after: ["wish"]),
     (name: "money", service: Payment, after: ["wish"], kind: Kept),
-    (name: "parcel", service: Shipping, after: ["goods", "money"], kind: Pivot),
+    (name: "box", service: Shipping, after: ["goods"]),
+    (name: "parcel", service: Shipping, after: ["box", "money"], kind: Pivot),
     (name: "letter", service: Notification, after: ["parcel"], kind: Retriable),
 ]"#;
 
@@ -105,8 +106,10 @@ fn every_other_setting_survives_the_same_faults() {
 /// The scenario, and what is changed in it, in which nothing else does a step's work.
 fn stage(step: &str) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match step {
-        "HoldSemanticLock" | "ReleaseLock" => ("semantic_lock", &[]),
+        "HoldSemanticLock" => ("semantic_lock", &[]),
+        "ReleaseLock" => ("lock_is_given_back", &[]),
         "ForceEnd" => ("compensate_after_crash", &[]),
+        "KeepUnanswered" => ("partial_keeps_what_answers_late", &[]),
         _ => ("swarm", &[]),
     }
 }

@@ -6,6 +6,9 @@
 //!         3 decide    key = the order's number   value = 0 undo it · 1 try again
 //! ```
 //!
+//! A transfer is an order, too: who pays is the customer, who is paid the item, the amount how much.
+//! So one workload can be asked of sagas and of transactions.
+//!
 //! An order is called by the number of the operation that placed it. The words stand here so that
 //! the workload that asks and the protocols that answer agree without knowing each other. Three
 //! operations of the shared vocabulary were rejected: no other pattern would understand them.
@@ -64,7 +67,14 @@ pub enum Way {
 impl OrderRequest {
     /// What an operation asks; `None` if it is not about an order or makes no sense.
     pub fn of(operation: Operation) -> Option<Self> {
-        let Operation::Own { kind, key, value } = operation else { return None };
+        let (kind, key, value) = match operation {
+            Operation::Own { kind, key, value } => (kind, key, value),
+            Operation::Transfer { from: customer, to: item, amount } => {
+                let quantity = u32::try_from(amount).ok()?;
+                return Some(Self::Place { customer, item, quantity });
+            }
+            _ => return None,
+        };
         let order = OpId(key);
         match (kind, value) {
             (PLACE_ORDER, 0..) => {
@@ -123,5 +133,13 @@ mod tests {
             assert_eq!(OrderRequest::of(Operation::Own { kind, key: 1, value }), None);
         }
         assert_eq!(OrderRequest::of(Operation::Read { key: 1 }), None);
+        assert_eq!(OrderRequest::of(Operation::Transfer { from: 1, to: 2, amount: -3 }), None);
+    }
+
+    #[test]
+    fn a_transfer_is_an_order() {
+        let transfer = Operation::Transfer { from: 1, to: 2, amount: 3 };
+        let order = OrderRequest::Place { customer: 1, item: 2, quantity: 3 };
+        assert_eq!(OrderRequest::of(transfer), Some(order));
     }
 }

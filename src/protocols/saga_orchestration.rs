@@ -34,9 +34,10 @@
 //! rejected, since the slowest service would hold up every compensation.
 //!
 //! Follows Garcia-Molina & Salem (1987) for backward, forward and mixed recovery, Richardson (2018,
-//! Microservices Patterns, chapter 4) for pivot, retriable steps and countermeasures. A file of
-//! settings holds the plan, another the services. Limits: sagas that are over are remembered for
-//! ever; a timeout of a saga is counted anew after a crash.
+//! Microservices Patterns, chapter 4) for pivot, retriable steps and countermeasures. This file is
+//! long because a pattern is one file; settings, journal, calls, ends and services stand apart.
+//! Limits: sagas that are over are remembered for ever; a timeout of a saga is counted anew after a
+//! crash; a partial plan waits for an answer of all that it may keep.
 
 use crate::{
     base::ids::{NodeId, OpId, Topic},
@@ -77,6 +78,9 @@ mod ending;
 // Each takes its steps and takes them back.
 pub mod services;
 
+// How all of it reads on a timeline.
+mod telling;
+
 /// One variant per arrow in the diagram; then what ends a semantic lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
@@ -97,14 +101,14 @@ pub enum Message {
 }
 
 /// A step of a saga.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct At {
     saga: u64,
     step: u16,
 }
 
 /// What a service is asked: a step, and all that it needs to know for either direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     at: At,
     order: Order,
@@ -129,7 +133,7 @@ pub struct Order {
 }
 
 /// What survives a crash: local transactions of the databases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// At the orchestrator.
     Saga(database::Record<Row>),
@@ -176,6 +180,8 @@ crate::steps! {
         ForceTurn => "saga.termination",
         /// No answer does not mean that nothing happened: what was called is undone.
         UndoUnanswered => "saga.no_skipped_compensation",
+        /// What a partial plan keeps is not undone for want of an answer, but asked until it gives one.
+        KeepUnanswered => "saga.termination",
         /// Everything that was done is undone, not only what came last.
         UndoEverything => "saga.no_skipped_compensation",
         /// A step is undone when all that came after it are undone.
@@ -212,7 +218,7 @@ pub struct Orchestrator {
     // Replayed from the log.
     database: Database<Row>,
     // A setting.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     plan: Arc<Plan>,
     // Lost in a crash.
     caller: Caller<Call>,
@@ -375,8 +381,11 @@ impl Orchestrator {
     fn on_did(&mut self, at: At, ctx: &mut Ctx<'_>) {
         self.answered(Way::Do, at, ctx);
         let Some(mut saga) = self.saga(at.saga) else { return };
-        if saga.course == Course::Backward || saga.state(at.step) != State::Called {
-            return; // It is being undone as what it was when the saga turned; or it is known.
+        if saga.state(at.step) != State::Called {
+            return; // It is known.
+        }
+        if saga.course == Course::Backward && !self.may_keep(at.step, ctx) {
+            return; // It is being undone as what it was when the saga turned.
         }
         saga.set(at.step, State::Done);
         self.go_on(saga, ctx);
@@ -403,7 +412,8 @@ impl Orchestrator {
             return self.note(saga, ctx);
         }
         let must_succeed = self.plan.step(step).kind == StepKind::Retriable
-            || (self.plan.step(step).kind == StepKind::Pivot && saga.state(step) == State::Called);
+            || (self.plan.step(step).kind == StepKind::Pivot && saga.state(step) == State::Called)
+            || saga.course == Course::Backward; // Its answer decides what is kept.
         match ctx.config().recovery {
             Recovery::Manual if !must_succeed => self.park(saga, ctx),
             Recovery::Backward | Recovery::Partial if !must_succeed => {
@@ -454,6 +464,9 @@ impl Orchestrator {
         self.force(Step::ForceTurn, saga.clone(), None, ctx);
         ctx.cancel_timer(Timer::SagaTimeout(saga.number));
         for step in plan.numbers() {
+            if self.is_awaited(&saga, step, ctx) {
+                continue;
+            }
             let id = call_id(Way::Do, At { saga: saga.number, step });
             self.caller.abandon(id, ctx);
             ctx.cancel_timer(Timer::Again(id));
@@ -466,14 +479,20 @@ impl Orchestrator {
         let plan = self.plan.clone();
         let done: Vec<u16> =
             plan.numbers().filter(|&step| self.is_to_undo(&saga, step, ctx)).collect();
+        let awaited: Vec<u16> =
+            plan.numbers().filter(|&step| self.is_awaited(&saga, step, ctx)).collect();
         let began = saga.steps.contains(&State::Undone);
-        if done.is_empty() || (began && !ctx.step(Step::UndoEverything)) {
+        let is_over = done.is_empty() && awaited.is_empty();
+        if is_over || (began && !ctx.step(Step::UndoEverything)) {
             let kept = plan.numbers().any(|step| self.is_kept(&saga, step, ctx));
             let end = if kept { SagaEnd::Partial } else { SagaEnd::Compensated };
             return self.end(saga, end, ctx);
         }
         let number = saga.number;
         self.note(saga, ctx);
+        for step in awaited {
+            self.call(Way::Do, At { saga: number, step }, Sent::Perhaps, ctx);
+        }
         for &step in &done {
             let is_last = !plan.before(step).any(|later| done.contains(&later));
             if is_last || !ctx.step(Step::UndoInReverse) {
@@ -485,7 +504,7 @@ impl Orchestrator {
     fn is_to_undo(&self, saga: &Saga, step: u16, ctx: &mut Ctx<'_>) -> bool {
         match saga.state(step) {
             State::Waits | State::Refused | State::Undone => false,
-            State::Called => ctx.step(Step::UndoUnanswered),
+            State::Called => !self.may_keep(step, ctx) && ctx.step(Step::UndoUnanswered),
             State::Done => !self.is_kept(saga, step, ctx),
         }
     }
@@ -495,6 +514,17 @@ impl Orchestrator {
         ctx.config().recovery == Recovery::Partial
             && self.plan.step(step).kind == StepKind::Kept
             && saga.state(step) == State::Done
+    }
+
+    /// Whether a saga that goes back has yet to learn if it keeps a step.
+    fn is_awaited(&self, saga: &Saga, step: u16, ctx: &mut Ctx<'_>) -> bool {
+        saga.state(step) == State::Called && self.may_keep(step, ctx)
+    }
+
+    fn may_keep(&self, step: u16, ctx: &mut Ctx<'_>) -> bool {
+        ctx.config().recovery == Recovery::Partial
+            && self.plan.step(step).kind == StepKind::Kept
+            && ctx.step(Step::KeepUnanswered)
     }
 
     fn on_undid(&mut self, at: At, ctx: &mut Ctx<'_>) {

@@ -66,11 +66,13 @@ impl<E: Clone> Broker<E> {
             let subscribed = Record::Subscribed { group, topics };
             self.apply(ctx.force_grouped(terms.steps.append, subscribed));
         }
-        ctx.set_timer(terms.settings.session_timeout, Timer::Session(group, from));
-        self.groups.entry(group).or_default().members.insert(from);
+        // Records come first: behind a force that is under way they then join the log at once,
+        // while one that stands behind another effect waits, and all later records with it.
         for &done in &done {
             self.commit(group, done, ctx);
         }
+        ctx.set_timer(terms.settings.session_timeout, Timer::Session(group, from));
+        self.groups.entry(group).or_default().members.insert(from);
         if standing == Standing::Joins {
             self.blame((group, from), terms, ctx);
         }

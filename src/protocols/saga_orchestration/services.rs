@@ -16,7 +16,7 @@
 //! compensation, never by a step.
 
 use super::{
-    At, Ctx, Job, Message, Order, Refusal, Step,
+    At, Ctx, Job, Message, Order, Refusal, Step, telling::Tell,
     settings::{Action, Config, Plan, Refuse, Update},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 crate::tables! {
     /// What a service stores.
@@ -86,7 +86,7 @@ pub struct Services {
     // Replayed from the log.
     database: Database<Row>,
     // A setting.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     plan: Arc<Plan>,
 }
 
@@ -149,6 +149,7 @@ impl Services {
         match self.fate(at) {
             Some(Fate::Refused | Fate::Tombstone) => {}
             Some(Fate::Undone) if ctx.step(Step::IdempotentCompensation) => {}
+            Some(Fate::Done) if self.is_changed_since(at, ctx.config()) => return, // A person must look.
             Some(Fate::Done | Fate::Undone) => self.undo(at, ctx),
             None if ctx.step(Step::UndoOnlyWhatIsDone) => self.bar(at, ctx),
             None => {
@@ -175,6 +176,17 @@ impl Services {
             _ => moved, // It was reversed when it was undone first.
         });
         self.put(Effect { at, fate: Fate::Undone, moved: back }, None, ctx);
+    }
+
+    /// Whether others have changed what a compensation would overwrite, where it looks again first.
+    fn is_changed_since(&self, at: At, config: &Config) -> bool {
+        let moved = self.database.get(Effects, at).and_then(|effect| effect.moved);
+        let is_changed = |moved: Move| {
+            moved.sides().iter().any(|&(account, by, before)| {
+                self.database.get(Ledger, account).map(|line| line.balance) != Some(before + by)
+            })
+        };
+        config.update == Update::Reread && moved.is_some_and(is_changed)
     }
 
     /// The saga is over, and others may have what it held.
@@ -213,8 +225,8 @@ impl Services {
             for (account, by, before) in moved.sides() {
                 let balance = balance(&mut txn, account, (stock, credit));
                 let by = match update {
-                    Update::BeforeImage if undoes => before - balance,
-                    Update::BeforeImage | Update::Commutative => by,
+                    Update::BeforeImage | Update::Reread if undoes => before - balance,
+                    Update::BeforeImage | Update::Reread | Update::Commutative => by,
                 };
                 let line = Line { account, balance: balance + by, saga, by, holder };
                 txn.put(Ledger, account, line);
@@ -281,6 +293,24 @@ impl Effect {
             Fate::Undone => facts.state(Fact::UndidStep(saga, step)),
             Fate::Tombstone => facts.state(Fact::Tombstoned(saga, step)),
             Fate::Refused => {}
+        }
+    }
+}
+
+impl Tell for &Row {
+    fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Row::Effects(Effect { at, fate, .. }) => {
+                let did = match fate {
+                    Fate::Done => "did",
+                    Fate::Refused => "refused",
+                    Fate::Undone => "undid",
+                    Fate::Tombstone => "barred",
+                };
+                write!(f, "{did} {at:?}")
+            }
+            Row::Ledger(Line { account, by: 0, .. }) => write!(f, "balance {account} is free"),
+            Row::Ledger(Line { account, by, .. }) => write!(f, "balance {account} by {by:+}"),
         }
     }
 }

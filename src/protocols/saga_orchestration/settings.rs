@@ -214,6 +214,9 @@ pub enum Update {
     Commutative,
     /// By writing what was there before.
     BeforeImage,
+    /// The same, after it has looked that nobody has changed it since. Where somebody has, it does
+    /// nothing and answers nothing, so that its saga is parked when all attempts are spent.
+    Reread,
 }
 
 /// What `why` tries in place of the settings of a run that failed.
