@@ -13,6 +13,7 @@
 //! Limits: details of so many events, around what is violated; the overview covers all of them.
 
 mod background;
+mod changes;
 pub(super) mod document;
 mod events;
 mod states;

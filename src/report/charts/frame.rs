@@ -170,8 +170,7 @@ pub(super) fn thin(chart: &Plane<'_, '_>, path: &[(f64, f64)]) -> Vec<(f64, f64)
     let mut thin: Vec<(f64, f64)> = Vec::new();
     for points in path.chunk_by(|one, other| column(one) == column(other)) {
         let by_height = |one: &&(f64, f64), other: &&(f64, f64)| one.1.total_cmp(&other.1);
-        let [lowest, highest] =
-            [points.iter().min_by(by_height), points.iter().max_by(by_height)];
+        let [lowest, highest] = [points.iter().min_by(by_height), points.iter().max_by(by_height)];
         let kept = [points.first(), lowest, highest, points.last()];
         for point in kept.into_iter().flatten() {
             if thin.last() != Some(point) {

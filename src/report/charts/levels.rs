@@ -144,6 +144,15 @@ struct Logs {
 }
 
 impl Logs {
+    /// A node crashed: what it had not synced is gone, and no longer at risk.
+    fn crash(&mut self, node: NodeId) -> bool {
+        let synced = self.synced.get(&node).copied().unwrap_or(0);
+        self.logged.get_mut(&node).is_some_and(|logged| {
+            *logged = synced.min(*logged);
+            true
+        })
+    }
+
     /// Takes a fact in; gives whether it was about logs.
     fn take(&mut self, node: NodeId, fact: Fact) -> bool {
         match fact {
@@ -182,10 +191,17 @@ impl Logs {
 pub(super) fn at_risk(run: &Run) -> Option<Chart> {
     let (mut logs, mut number, mut copied) = (Logs::default(), 0_u64, false);
     let mut points: Vec<(Time, [u64; 2])> = Vec::new();
-    for (at, node, fact) in stated(run) {
-        number += u64::from(matches!(fact, Fact::Logged { .. }));
-        copied |= matches!(fact, Fact::Applied(_));
-        if logs.take(node, fact) {
+    for signal in &run.signals {
+        let (at, is_known) = match signal.what {
+            What::Stated(node, fact) => {
+                number += u64::from(matches!(fact, Fact::Logged { .. }));
+                copied |= matches!(fact, Fact::Applied(_));
+                (signal.at, logs.take(node, fact))
+            }
+            What::Crashed(node) => (signal.at, logs.crash(node)),
+            _ => continue,
+        };
+        if is_known {
             let now = [logs.at_risk(), logs.behind()];
             match points.last_mut() {
                 Some((last, known)) if *last == at => *known = now,
@@ -200,7 +216,8 @@ pub(super) fn at_risk(run: &Run) -> Option<Chart> {
         points.iter().map(|(at, both)| (*at, both[column])).collect()
     };
     let (risk, behind) = (of(0), of(1));
-    let copy = if copied { format!(", a copy is up to {} behind", most(&behind)) } else { String::new() };
+    let copy =
+        if copied { format!(", a copy is up to {} behind", most(&behind)) } else { String::new() };
     let title = format!("A crash would lose up to {} changes{copy} (n = {number})", most(&risk));
     let description = "Areas of steps: changes that are logged and not synced; and those that a \
                        copy has not applied yet.";
@@ -295,5 +312,7 @@ mod tests {
             assert_eq!((logs.at_risk(), logs.behind()), (risk, behind), "after {fact:?}");
         }
         assert!(!logs.take(primary, Fact::Accepted(1)));
+        assert!(logs.take(primary, logged(2)) && logs.crash(primary));
+        assert_eq!(logs.at_risk(), 0, "what is lost is not at risk");
     }
 }

@@ -96,7 +96,10 @@ pub(super) fn draw_steps(
         let ranges = (frame::time_range(run), frame::range(0.0, most * 1.2));
         let mut chart = frame.plane(root, &keys, 64, ranges);
         frame::bands(&mut chart, run, &Spans::of(run));
-        frame::axes(&mut chart, "time (s)", up, Some(&|value: &f64| frame::short(*value)));
+        // There is no half of anything that is counted here.
+        let whole =
+            |value: &f64| if value.fract() == 0.0 { frame::short(*value) } else { String::new() };
+        frame::axes(&mut chart, "time (s)", up, Some(&whole));
         for line in lines {
             let path = frame::thin(&chart, &line.path());
             if let (Fill::Area, Some(first), Some(last)) = (line.fill, path.first(), path.last()) {

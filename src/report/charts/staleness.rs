@@ -7,15 +7,19 @@
 //!
 //! A write counts only if it had ended before the read began, and began when the version that was
 //! read was in place: what overlaps is given to the benefit of the store (Bailis and others, PVLDB
-//! 5(8), 2012). The checker of staleness judges with the same rule; this only draws.
+//! 5(8), 2012). Before and after are those of the run's events, since a client may ask again in the
+//! instant in which it was answered. The checker of staleness has the same rule; this only draws.
 
 use super::{
     Chart,
     frame::{self, DANGER, Frame, INK, Key, Scale, Shape, cell, seconds},
 };
 use crate::{
-    base::time::Time,
-    engine::operations::{Ending, HistoryEntry, Operation},
+    base::ids::OpId,
+    engine::{
+        operations::{Ending, HistoryEntry, Operation},
+        signal::What,
+    },
     report::spans::Spans,
     scenario::run::Run,
 };
@@ -28,11 +32,18 @@ use std::{
     fmt::Write as _,
 };
 
+/// When an operation was asked and answered, as places among all that clients saw.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    began: usize,
+    ended: usize,
+}
+
 /// A write of a register: what, when it was asked, when it was answered ok.
 struct Written {
     value: i64,
-    began: Time,
-    ended: Option<Time>,
+    began: usize,
+    ended: Option<usize>,
 }
 
 /// A read that was answered.
@@ -46,12 +57,14 @@ struct Reading<'r> {
 
 /// How many versions each read missed; nothing where no register was read.
 pub(super) fn staleness(run: &Run) -> Option<Chart> {
-    let writes = writes(run);
+    let places = places(run);
+    let writes = writes(run, &places);
     let none = Vec::new();
     let reads = run.history.iter().filter_map(|entry| match (entry.operation, entry.ending) {
         (Operation::Read { key }, Some((_, Ending::Ok(Some(value))))) => {
             let known = writes.get(&key).unwrap_or(&none);
-            Some(Reading { entry, key, value, missed: missed(entry, value, known) })
+            let asked = places.get(&entry.op)?.began;
+            Some(Reading { entry, key, value, missed: missed(asked, value, known) })
         }
         _ => None,
     });
@@ -62,30 +75,44 @@ pub(super) fn staleness(run: &Run) -> Option<Chart> {
     Some(Chart { title, svg, csv: table(run, &reads) })
 }
 
-fn writes(run: &Run) -> BTreeMap<u32, Vec<Written>> {
+/// Where every operation stands; the first place is 1, so that what was there at first is older.
+fn places(run: &Run) -> BTreeMap<OpId, Place> {
+    let mut places: BTreeMap<OpId, Place> = BTreeMap::new();
+    for (signal, place) in run.signals.iter().zip(1..) {
+        match signal.what {
+            What::Invoked(op, ..) => places.entry(op).or_default().began = place,
+            What::Ended(op, _) => places.entry(op).or_default().ended = place,
+            _ => {}
+        }
+    }
+    places
+}
+
+fn writes(run: &Run, places: &BTreeMap<OpId, Place>) -> BTreeMap<u32, Vec<Written>> {
     let mut writes: BTreeMap<u32, Vec<Written>> = BTreeMap::new();
     for entry in &run.history {
-        if let Operation::Write { key, value } = entry.operation {
-            let ended = match entry.ending {
-                Some((at, Ending::Ok(_))) => Some(at),
-                _ => None,
-            };
-            writes.entry(key).or_default().push(Written { value, began: entry.invoked_at, ended });
+        if let (Operation::Write { key, value }, Some(place)) =
+            (entry.operation, places.get(&entry.op))
+        {
+            let is_ok = matches!(entry.ending, Some((_, Ending::Ok(_))));
+            let written =
+                Written { value, began: place.began, ended: is_ok.then_some(place.ended) };
+            writes.entry(key).or_default().push(written);
         }
     }
     writes
 }
 
-/// How many writes a read missed that returned a value.
-fn missed(read: &HistoryEntry, value: i64, writes: &[Written]) -> u64 {
+/// How many writes a read missed that was asked there and returned a value.
+fn missed(asked: usize, value: i64, writes: &[Written]) -> u64 {
     // What nobody wrote was there at first, and is older than all.
     let in_place = match writes.iter().find(|write| write.value == value) {
         Some(write) => write.ended,
-        None => Some(Time::ZERO),
+        None => Some(0),
     };
     let newer = |write: &&Written| {
         in_place.is_some_and(|in_place| in_place <= write.began)
-            && write.ended.is_some_and(|ended| ended < read.invoked_at)
+            && write.ended.is_some_and(|ended| ended < asked)
             && write.value != value
     };
     writes.iter().filter(newer).count() as u64
@@ -143,4 +170,21 @@ fn table(run: &Run, reads: &[Reading<'_>]) -> String {
         _ = writeln!(csv, "{},{node},{key},{value},{asked},{missed}", entry.op);
     }
     csv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_misses_what_ended_before_it_and_began_when_its_version_was_in_place() {
+        let write = |value, began, ended| Written { value, began, ended };
+        let writes = [write(1, 1, Some(2)), write(2, 3, Some(4)), write(3, 5, None)];
+        assert_eq!(missed(6, 0, &writes), 2, "what was there at first is older than all");
+        assert_eq!(missed(6, 1, &writes), 1);
+        assert_eq!(missed(6, 2, &writes), 0, "a write without an answer may not be there");
+        assert_eq!(missed(6, 3, &writes), 0, "nor is its version known to be old");
+        let overlapping = [write(1, 1, Some(4)), write(2, 2, Some(3))];
+        assert_eq!(missed(5, 1, &overlapping), 0, "what overlaps may be in either order");
+    }
 }

@@ -85,8 +85,7 @@ fn spread(frame: &Frame<'_>, spans: &[Duration], number: usize, axes: [&str; 2])
     let milliseconds = |span: &Duration| span.as_nanos() as f64 / 1e6;
     frame.draw(|root| {
         let scale = Scale::of(spans.iter().map(milliseconds));
-        let mut chart =
-            frame.plane(root, &[], 64, (scale.range.clone(), frame::range(0.0, 104.0)));
+        let mut chart = frame.plane(root, &[], 64, (scale.range.clone(), frame::range(0.0, 104.0)));
         let mut mesh = chart.configure_mesh();
         mesh.disable_mesh().x_desc(axes[0]).y_desc(axes[1]);
         mesh.axis_style(QUIET).label_style(frame::small(TEXT));
@@ -133,14 +132,21 @@ pub(super) fn messages(run: &Run) -> Option<Chart> {
         })
         .collect();
     rows.first()?;
-    rows.extend(records.iter().filter(|(_, count)| *count > 0).map(|(name, count)| {
-        Row { name: (*name).to_owned(), sent: *count, lost: 0, colour: LOCKED }
+    rows.extend(records.iter().filter(|(_, count)| *count > 0).map(|(name, count)| Row {
+        name: (*name).to_owned(),
+        sent: *count,
+        lost: 0,
+        colour: LOCKED,
     }));
     let forced = records[0].1;
     let each = if ok == 0 {
         String::new()
     } else {
-        format!(": {:.1} and {:.1} forced writes for each", per(total), per(forced))
+        let writes = match forced {
+            0 => String::new(),
+            _ => format!(" and {:.1} forced writes", per(forced)),
+        };
+        format!(", {:.1} messages{writes} for each", per(total))
     };
     let title = format!("{total} messages for {ok} operations answered ok{each} (n = {total})");
     let svg = draw_rows(&title, &rows);

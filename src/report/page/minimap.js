@@ -5,7 +5,7 @@
 // Faults are shaded; ticks stand where evidence is and where the search found something. It counts
 // every event of the run, also those of which no details are told here.
 
-const minimap = { canvas: byId("minimap"), still: document.createElement("canvas") };
+const minimap = { canvas: byId("minimap"), still: document.createElement("canvas"), bars: [] };
 
 function paintMinimap() {
   const { still: canvas } = minimap, ratio = window.devicePixelRatio || 1;
@@ -26,7 +26,7 @@ function paintMinimap() {
   const most = Math.max(1, ...data.overview.counts.flat());
   for (let end = 0; end < lanes; end++) {
     const base = 6 + (laneOf(end) + 1) * lane - 1;
-    const gone = [...background.down, ...background.paused].filter((one) => one.node === end);
+    const gone = background.paused.filter((one) => one.node === end);
     pen.fillStyle = colours.danger;
     for (const one of gone) pen.fillRect(x(one.since), base - 1.5, Math.max(1.5, x(one.until ?? END) - x(one.since)), 2);
     pen.fillStyle = colours.client;
@@ -59,19 +59,24 @@ function paintBars(pen, x, lane) {
   pen.font = `600 ${Math.min(11, lane - 2)}px system-ui, 'DejaVu Sans', sans-serif`;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  for (const strip of strips) {
-    if (!strip.standsOut) continue;
-    const middle = 6 + (laneOf(strip.node) + 0.5) * lane, from = x(strip.since), room = Math.max(2, x(strip.until) - from);
-    pen.fillStyle = colours.doubt;
+  const down = background.down.map((one) => ({ ...one, about: "down", until: one.until ?? END }));
+  minimap.bars = [];
+  for (const one of [...down, ...strips.filter((strip) => strip.standsOut)]) {
+    const isDown = one.about === "down", [fill, edge] = isDown ? ["ground", "danger"] : ["doubt", "doubt-line"];
+    const middle = 6 + (laneOf(one.node) + 0.5) * lane, from = x(one.since), room = Math.max(2, x(one.until) - from);
+    pen.fillStyle = colours[fill];
     pen.fillRect(from, middle - lane / 2 + 1.5, room, lane - 3);
-    pen.strokeStyle = colours["doubt-line"];
+    pen.strokeStyle = colours[edge];
     pen.lineWidth = 1.2;
+    pen.setLineDash(isDown ? [3, 3] : []);
     pen.strokeRect(from, middle - lane / 2 + 1.5, room, lane - 3);
-    const text = `${strip.about}  ${instant(strip.since, 2)} – ${instant(strip.until, 2)}`;
-    if (lane >= 10 && pen.measureText(text).width + 40 < room) say(text, from + room / 2 - pen.measureText(text).width / 2, middle, colours.ink, colours.doubt);
+    pen.setLineDash([]);
+    const text = `${one.about}  ${instant(one.since, 2)} – ${instant(one.until, 2)}`, wide = pen.measureText(text).width;
+    if (lane >= 10 && wide + 40 < room) say(text, from + room / 2 - wide / 2, middle, colours[isDown ? "danger" : "ink"], colours[fill]);
+    minimap.bars.push({ node: ends[one.node].name, about: one.about, since: one.since, until: one.until, x0: from, x1: from + room, y: middle, text });
   }
   pen.globalAlpha = 0.9;
-  ends.forEach((end, place) => { if (lane >= 10) say(clip(end.name, 14), 3, 6 + (laneOf(place) + 0.5) * lane, colours.faint, colours.ground); });
+  ends.forEach((end, place) => { if (lane >= 10) say(clip(end.name, 14), 7, 6 + (laneOf(place) + 0.5) * lane, colours.faint, colours.ground); });
   pen.globalAlpha = 1;
 }
 
