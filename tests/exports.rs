@@ -67,7 +67,7 @@ fn read(log: &str) -> Vec<Logged> {
 fn shiviz_reads_every_log_and_sees_the_order_of_the_trace() {
     for (path, run) in runs() {
         let events = read(&export::shiviz(&run));
-        assert!(events.len() > 50, "{path}");
+        assert!(events.len() > 20, "{path}: {} events", events.len());
         let mut latest: BTreeMap<&str, &BTreeMap<String, u64>> = BTreeMap::new();
         for Logged { host, clock } in &events {
             let before = latest.insert(host, clock);
