@@ -10,6 +10,12 @@
 //! slow and obvious way, from the run. Pictures are not compared pixel by pixel, since fonts differ
 //! between machines; where things stand is asked of the page, and single pixels are sampled.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a browser is started, and it is measured how soon it answers"
+)]
+
 #[path = "browser/driver.rs"]
 mod driver;
 #[path = "browser/hostile.rs"]
@@ -42,6 +48,7 @@ use std::{
 };
 
 const WINDOW: &str = "scenarios/two_phase_commit/coordinator_dies_in_the_window.ron";
+const LATE: &str = "scenarios/two_phase_commit/duplicate_and_late_messages.ron";
 const HAPPY: &str = "scenarios/two_phase_commit/happy_path.ron";
 
 /// One browser at a time: times are measured here.
@@ -248,6 +255,45 @@ fn a_blocked_node_is_seen_at_a_glance() {
 }
 
 #[test]
+fn the_overview_alone_says_who_is_blocked_on_what_from_when_to_when() {
+    let _alone = alone();
+    let Some(shown) = window("") else { return };
+    shown.browser.settle();
+    let bars = shown.ask("window.__sb.bars()");
+    let of = |what: &str| -> Vec<Value> {
+        let bars = bars.as_array().expect("a list").iter();
+        bars.filter(|one| one["about"] == what).cloned().collect()
+    };
+    let dead = of("down");
+    assert_eq!(dead.len(), 1, "only the coordinator dies: {bars}");
+    assert_eq!(dead[0]["node"], "c");
+    let blocked = of("t15");
+    let who: BTreeSet<&str> = blocked.iter().filter_map(|one| one["node"].as_str()).collect();
+    assert_eq!(who, BTreeSet::from(["p1", "p2", "p3"]));
+    assert_eq!(blocked.len(), 3, "each of them once");
+    // A bar covers its span of the width, in its lane, and says the name and the two instants.
+    let wide = shown.number("document.getElementById('minimap').clientWidth") as f64;
+    let end = shown.run.end.quiet_at.as_nanos() as f64;
+    let number = |one: &Value, key: &str| one[key].as_f64().expect("a number");
+    for one in &blocked {
+        for (edge, instant) in [("x0", "since"), ("x1", "until")] {
+            let x = number(one, instant) / end * wide;
+            assert!((number(one, edge) - x).abs() < 12.0, "{edge}: {x} in {one}");
+        }
+        let inside = (number(one, "x0") + 4.0, number(one, "x1") - 4.0);
+        let script = "const [x, y] = arguments; return [...document.getElementById('minimap').getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join()";
+        let pixel = |x: f64| {
+            shown.browser.script_with(script, &json!([x.round(), number(one, "y").round() - 4.0]))
+        };
+        assert_eq!(pixel(inside.1), pixel((inside.1 + inside.0) * 0.9), "{one}");
+        assert_ne!(pixel(inside.1), pixel(inside.1 + 20.0), "{one}");
+        let text = one["text"].as_str().expect("a text");
+        assert!(text.contains("t15") && text.contains("5.2"), "{text}");
+        assert!(number(one, "until") - number(one, "since") > 5e9);
+    }
+}
+
+#[test]
 fn every_event_has_exactly_one_row() {
     let _alone = alone();
     let Some(shown) = window("#f=") else { return };
@@ -311,6 +357,22 @@ fn choosing_evidence_shows_it_everywhere() {
              return y > s.scrollTop && y < s.scrollTop + s.clientHeight; }})()"
         );
         assert_eq!(shown.ask(&seen), true, "#{event} is in the window of the diagram");
+        // The states that are told are those of the node it happened at, after its step.
+        shown.press("#tab-state");
+        shown.browser.settle();
+        let who = shown.run.entries[event as usize - 1].who;
+        assert_eq!(
+            shown.number("document.getElementById('state-node').value * 1"),
+            u64::from(who.0)
+        );
+        let told = shown.text("#panel .bar");
+        let after: Vec<u64> = told
+            .split('#')
+            .skip(1)
+            .filter_map(|part| part.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+            .collect();
+        assert!(after[0] <= event && event <= after[after.len() - 1], "{told}");
+        shown.press("#tab-event");
     }
     // And back: a click on an event in the diagram chooses it.
     let script = "const l = window.__sb.layout(), s = document.getElementById('scroller'), box = s.getBoundingClientRect(); \
@@ -552,39 +614,62 @@ fn filters_hide_and_count_and_hidden_places_leave_bridges() {
     shown.is_quiet();
 }
 
+/// Which events the drawn arrows of a kind arrive at.
+fn arrivals(layout: &Value, kind: &str) -> BTreeSet<u64> {
+    let arrows = layout["arrows"].as_array().expect("a list").iter();
+    let of_kind = arrows.filter(|one| one["kind"] == kind);
+    of_kind.map(|one| one["arrival"].as_f64().expect("a number") as u64).collect()
+}
+
 #[test]
-fn lost_copied_and_late_messages_are_drawn_as_such() {
+fn lost_and_copied_messages_are_drawn_as_such() {
     let _alone = alone();
-    let plan = plan_of("scenarios/two_phase_commit/duplicate_and_late_messages.ron", &[]);
+    let plan = plan_of(LATE, &[]);
     let Some(shown) = shown(plan, &PageOptions::default(), "#f=") else { return };
-    let layout = shown.layout();
-    let kinds = |wanted: &str| {
-        let arrows = layout["arrows"].as_array().expect("a list");
-        let of_kind = arrows.iter().filter(|one| one["kind"] == wanted);
-        of_kind
-            .map(|one| one["arrival"].as_f64().expect("a number") as u64)
-            .collect::<BTreeSet<u64>>()
-    };
     let mut seen = BTreeSet::new();
-    let copies: BTreeSet<u64> = shown
-        .run
+    let arrived =
+        shown.run.entries.iter().filter(|one| one.kind == Kind::Deliver && one.who != one.peer);
+    let copies = arrived.filter(|one| !seen.insert(one.cause));
+    let copies: BTreeSet<u64> = copies.map(|one| u64::from(one.event.0)).collect();
+    assert!(!copies.is_empty());
+    assert_eq!(arrivals(&shown.layout(), "copy"), copies);
+    let Some(shown) = window("#f=") else { return };
+    let lost = shown.run.entries.iter().filter(|one| matches!(one.kind, Kind::Lose(_)));
+    let lost: BTreeSet<u64> = lost.map(|one| u64::from(one.event.0)).collect();
+    assert!(!lost.is_empty());
+    assert_eq!(arrivals(&shown.layout(), "lost"), lost);
+}
+
+#[test]
+fn votes_that_come_after_the_coordinator_gave_up_are_drawn_as_late() {
+    let _alone = alone();
+    // A vote may be under way for 100 ms on each leg; a deadline below that is missed by many.
+    let plan = plan_of(LATE, &[("protocol.vote_deadline", "\"60ms\"")]);
+    let Some(shown) = shown(plan, &PageOptions::default(), "#f=") else { return };
+    let run = &shown.run;
+    let mut gave_up: BTreeMap<(u16, String), u64> = BTreeMap::new();
+    for signal in &run.signals {
+        if let What::Stated(node, Fact::TimedOut(txn)) = signal.what {
+            gave_up.entry((node.0, txn.to_string())).or_insert(signal.at.as_nanos());
+        }
+    }
+    let (words, mut first) = (Words::of(run), BTreeSet::new());
+    let arrived = run
         .entries
         .iter()
-        .filter(|entry| {
-            entry.kind == Kind::Deliver && entry.who != entry.peer && !seen.insert(entry.cause)
+        .filter(|one| one.kind == Kind::Deliver && one.who != one.peer && first.insert(one.cause));
+    let is_late = |one: &&splitbrain::engine::trace::Entry| {
+        let line = words.line(one);
+        let sent = run.entries[one.cause.0 as usize - 1].at.as_nanos();
+        let mut names = line.split(|c: char| !c.is_ascii_alphanumeric());
+        names.any(|name| {
+            let at = gave_up.get(&(one.who.0, name.to_owned()));
+            at.is_some_and(|at| sent <= *at && *at < one.at.as_nanos())
         })
-        .map(|entry| u64::from(entry.event.0))
-        .collect();
-    assert!(!copies.is_empty());
-    assert_eq!(kinds("copy"), copies);
-    assert!(!kinds("late").is_empty(), "some votes come after the coordinator gave up");
-    let Some(shown) = window("#f=") else { return };
-    let layout = shown.layout();
-    let arrows = layout["arrows"].as_array().expect("a list");
-    let lost = arrows.iter().filter(|one| one["kind"] == "lost").count();
-    let expected =
-        shown.run.entries.iter().filter(|entry| matches!(entry.kind, Kind::Lose(_))).count();
-    assert_eq!(lost, expected);
+    };
+    let late: BTreeSet<u64> = arrived.filter(is_late).map(|one| u64::from(one.event.0)).collect();
+    assert!(late.len() > 5, "some votes come after the coordinator gave up");
+    assert_eq!(arrivals(&shown.layout(), "late"), late);
 }
 
 #[test]
@@ -692,6 +777,23 @@ fn it_is_light_and_dark_and_fits_a_narrow_window() {
         (one.getBoundingClientRect().height < 24 || one.getBoundingClientRect().width < 24)).map((one) => one.textContent)";
     assert_eq!(shown.ask(small), json!([]), "every target is large enough");
     shown.is_quiet();
+}
+
+#[test]
+fn on_paper_are_the_verdicts_and_no_controls() {
+    let _alone = alone();
+    let Some(shown) = window("") else { return };
+    shown.browser.print_media();
+    let seen = |selector: &str| {
+        shown.ask(&format!("document.querySelector('{selector}').getClientRects().length > 0"))
+    };
+    for selector in [".chips", ".evidence", ".story"] {
+        assert_eq!(seen(selector), true, "{selector}");
+    }
+    for selector in [".scrub", "#filters", ".tools", "#canvas", "#rows"] {
+        assert_eq!(seen(selector), false, "{selector}");
+    }
+    assert_eq!(shown.browser.printed_pages(), 1);
 }
 
 #[test]

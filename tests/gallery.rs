@@ -25,25 +25,122 @@ use std::{
     process::Command,
 };
 
-/// Runs with a page and charts: the scenario, and what there is to see.
-const RUNS: [(&str, &str); 3] = [
+/// A run that is shown.
+struct Shown {
+    /// Its scenario, from the root of the repository.
+    scenario: &'static str,
+    /// The smallest seed that shows it.
+    seed: u64,
+    /// What there is to see.
+    what: &'static str,
+    /// The chart that stands for it in the index.
+    face: &'static str,
+    extent: Extent,
+}
+
+/// How much of a run is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    PageAndCharts,
+    /// Its page would be too large to keep.
+    Charts,
+}
+
+/// The runs of each pattern.
+const RUNS: [(&str, &[Shown]); 6] = [
     (
-        "two_phase_commit/coordinator_dies_in_the_window",
-        "Three participants are blocked for five seconds, because the coordinator died with the decision.",
+        "Relay",
+        &[Shown {
+            scenario: "book/course/00_hello_drop/first.ron",
+            seed: 3,
+            what: "One answer in a hundred is lost: a client hears nothing, and its item was \
+                   delivered all the same.",
+            face: "backlog",
+            extent: Extent::PageAndCharts,
+        }],
     ),
-    ("two_phase_commit/duplicate_and_late_messages", "Copies and late votes change nothing."),
     (
-        "quorum/partial_quorums_are_stale",
-        "A read quorum that misses the write quorum returns what has been overwritten.",
+        "Two-phase commit",
+        &[
+            Shown {
+                scenario: "scenarios/two_phase_commit/coordinator_dies_in_the_window.ron",
+                seed: 1,
+                what: "Three participants are blocked for five seconds, because the coordinator \
+                       died with the decision.",
+                face: "in_doubt",
+                extent: Extent::PageAndCharts,
+            },
+            Shown {
+                scenario: "scenarios/two_phase_commit/duplicate_and_late_messages.ron",
+                seed: 1,
+                what: "Copies that come seconds later, in any order, change nothing.",
+                face: "doubts",
+                extent: Extent::Charts,
+            },
+        ],
+    ),
+    (
+        "Quorum",
+        &[Shown {
+            scenario: "scenarios/quorum/partial_quorums_are_stale.ron",
+            seed: 1,
+            what: "A read quorum that misses the write quorum returns what has been overwritten.",
+            face: "staleness",
+            extent: Extent::Charts,
+        }],
+    ),
+    (
+        "Write-ahead log",
+        &[
+            Shown {
+                scenario: "scenarios/wal/a_lying_sync_loses.ron",
+                seed: 1,
+                what: "A disk says that bytes are safe, and they are not: a client was told of a \
+                       write that is gone.",
+                face: "at_risk",
+                extent: Extent::PageAndCharts,
+            },
+            Shown {
+                scenario: "scenarios/wal/an_asynchronous_standby_loses_the_lag.ron",
+                seed: 1,
+                what: "What the copy had not applied when it took over is lost.",
+                face: "at_risk",
+                extent: Extent::Charts,
+            },
+        ],
+    ),
+    (
+        "Saga, orchestrated",
+        &[Shown {
+            scenario: "scenarios/saga_orchestration/breaker_opens.ron",
+            seed: 1,
+            what: "While payment is down its breaker opens, and sagas are undone at once instead \
+                   of waiting.",
+            face: "sagas",
+            extent: Extent::PageAndCharts,
+        }],
+    ),
+    (
+        "Saga, choreographed",
+        &[Shown {
+            scenario: "scenarios/saga_choreography/broker_down.ron",
+            seed: 1,
+            what: "Sagas stand still while the broker is down, and all of them end.",
+            face: "sagas",
+            extent: Extent::Charts,
+        }],
     ),
 ];
 
 /// Studies, with the seeds that the gallery spends on each.
-const STUDIES: [(&str, u32); 4] = [
+const STUDIES: [(&str, u32); 7] = [
     ("in_doubt_by_downtime", 60),
-    ("quorum_availability", 60),
     ("presumptions_abort", 20),
     ("presumptions_commit", 20),
+    ("quorum_availability", 60),
+    ("quorum_latency", 20),
+    ("fsync_policy", 60),
+    ("group_commit", 10),
 ];
 
 /// All of it may not be larger.
@@ -58,45 +155,66 @@ fn home() -> PathBuf {
 }
 
 fn plan(scenario: &str) -> Plan {
-    let text =
-        fs::read_to_string(root().join(format!("scenarios/{scenario}.ron"))).expect("a scenario");
-    let name = scenario.rsplit('/').next().expect("a name");
-    load(&Registry::built_in(), name, &Edited::new(text)).expect("it is sound")
+    let path = root().join(scenario);
+    let text = fs::read_to_string(&path).expect("a scenario");
+    let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+    load(&Registry::built_in(), &name, &Edited::new(text)).expect("it is sound")
 }
 
-fn recorded(plan: &Plan) -> Run {
-    plan.runner().run(Seed(1), Recording::Full)
+/// The folder of a run: its pattern and its name.
+fn folder(scenario: &str) -> String {
+    let path = Path::new(scenario);
+    let of = |part: Option<&std::ffi::OsStr>| part.expect("a name").to_string_lossy().into_owned();
+    let pattern = of(path.parent().and_then(Path::file_name));
+    format!("{pattern}-{}", of(path.file_stem()))
+}
+
+fn recorded(plan: &Plan, seed: u64) -> Run {
+    plan.runner().run(Seed(seed), Recording::Full)
 }
 
 type Files = BTreeMap<String, String>;
 
-/// The page and the charts of a run.
-fn run_files(files: &mut Files, scenario: &str) -> String {
+/// The page and the charts of a run, and what the index says of it.
+fn run_files(files: &mut Files, shown: &Shown) -> String {
+    let Shown { scenario, seed, what, face, extent } = shown;
     let plan = plan(scenario);
-    let run = recorded(&plan);
+    let run = recorded(&plan, *seed);
     let met = plan.expectation(&run.judgements);
     assert_eq!(met, splitbrain::scenario::plan::Met::Yes, "{scenario}");
-    let options = PageOptions {
-        command: format!("splitbrain run scenarios/{scenario}.ron --seed 1 --report"),
-        expected: format!("{}, as the scenario says", plan.expect.describe()),
-        ..PageOptions::default()
-    };
-    let folder = scenario.replace('/', "-");
-    files.insert(format!("{folder}/report.html"), page(&run, &plan, &options));
-    let mut list = String::new();
+    let command = format!("splitbrain run {scenario} --seed {seed} --report");
+    let folder = folder(scenario);
+    let mut title = escaped(&plan.title);
+    if *extent == Extent::PageAndCharts {
+        let expected = format!("{}, as the scenario says", plan.expect.describe());
+        let options = PageOptions { command: command.clone(), expected, ..PageOptions::default() };
+        files.insert(format!("{folder}/report.html"), page(&run, &plan, &options));
+        title = format!("<a href=\"{folder}/report.html\">{title}</a>");
+    }
+    let (mut list, mut picture) = (String::new(), String::new());
     for (name, chart) in charts::all(&run) {
+        let finding = escaped(&chart.title);
+        if name == *face {
+            picture =
+                format!("<img class=\"chart\" src=\"{folder}/{name}.svg\" alt=\"{finding}\">\n");
+        }
         _ = writeln!(
             list,
-            "<li><a href=\"{folder}/{name}.svg\">{}</a> (<a href=\"{folder}/{name}.csv\">numbers</a>)</li>",
-            chart.title.replace('&', "&amp;").replace('<', "&lt;")
+            "<li><a href=\"{folder}/{name}.svg\">{finding}</a> (<a href=\"{folder}/{name}.csv\">numbers</a>)</li>"
         );
         files.insert(format!("{folder}/{name}.svg"), chart.svg);
         files.insert(format!("{folder}/{name}.csv"), chart.csv);
     }
-    format!(
-        "<h3><a href=\"{folder}/report.html\">{}</a></h3>\n<!--what-->\n<ul>\n{list}</ul>\n",
-        plan.title
-    )
+    assert!(!picture.is_empty(), "{scenario} has no chart {face}");
+    format!("<h3>{title}</h3>\n<p>{what} <code>{command}</code></p>\n{picture}<ul>\n{list}</ul>\n")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+fn is_picture(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|kind| kind == "svg")
 }
 
 /// Calls the program in a folder of its own.
@@ -120,12 +238,15 @@ fn study_files(files: &mut Files, study: &str, seeds: u32) -> String {
     let mut names: Vec<String> = fs::read_dir(&out)
         .expect("it was written")
         .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".svg") || name.ends_with(".csv"))
+        .filter(|name| {
+            is_picture(name) || Path::new(name).extension().is_some_and(|kind| kind == "csv")
+        })
         .collect();
-    names.sort();
+    // The first chart comes first: `chart.svg`, `chart-2.svg`, …, the table last.
+    names.sort_by_key(|name| (!is_picture(name), name.len(), name.clone()));
     for name in names {
         let text = fs::read_to_string(out.join(&name)).expect("text");
-        if name.ends_with(".svg") {
+        if is_picture(&name) {
             _ = writeln!(
                 list,
                 "<img class=\"chart\" src=\"study-{study}/{name}\" alt=\"{study}\">"
@@ -146,12 +267,14 @@ fn gallery() -> Files {
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
         <meta name=\"color-scheme\" content=\"light dark\">\n<title>splitbrain: gallery</title>\n\
         <style>body{font:15px/1.5 system-ui,sans-serif;max-width:980px;margin:0 auto;padding:16px}\
-        img{max-width:100%;height:auto}</style>\n</head>\n<body>\n<h1>Gallery</h1>\n\
-        <p>Each page is one file that opens offline. All of it is made again, byte for byte, by a test.</p>\n\
-        <h2>Runs</h2>\n"
+        img{max-width:100%;height:auto;border:1px solid #8884}code{font-size:12px}</style>\n</head>\n<body>\n<h1>Gallery</h1>\n\
+        <p>Each page is one file that opens offline. All of it is made again, byte for byte, by a test.</p>\n"
         .to_owned();
-    for (scenario, what) in RUNS {
-        index += &run_files(&mut files, scenario).replace("<!--what-->", &format!("<p>{what}</p>"));
+    for (pattern, runs) in RUNS {
+        _ = writeln!(index, "<h2>{pattern}</h2>");
+        for shown in runs {
+            index += &run_files(&mut files, shown);
+        }
     }
     index += "<h2>Sweeps</h2>\n<p><a href=\"sweep.html\">Every scenario of two-phase commit, 40 seeds each</a></p>\n<h2>Studies</h2>\n";
     for (study, seeds) in STUDIES {
@@ -179,6 +302,10 @@ fn gallery() -> Files {
     files
 }
 
+fn is_blessing() -> bool {
+    std::env::var_os("SPLITBRAIN_BLESS").is_some()
+}
+
 fn kept(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.expect("it can be listed").path();
@@ -193,7 +320,7 @@ fn the_gallery_is_what_is_made_today() {
     assert!(bytes < BYTES_MAX, "a gallery of {bytes} bytes is too large to keep");
     let mut there = Vec::new();
     kept(&home(), &mut there);
-    if std::env::var_os("SPLITBRAIN_BLESS").is_some() {
+    if is_blessing() {
         for path in there {
             fs::remove_file(path).expect("it can be removed");
         }
@@ -222,11 +349,32 @@ fn the_gallery_is_what_is_made_today() {
 }
 
 #[test]
+fn a_chart_of_staleness_agrees_with_the_checker() {
+    let (plan, mut judged) = (plan("scenarios/quorum/partial_quorums_are_stale.ron"), 0);
+    for seed in 1..=5 {
+        let run = recorded(&plan, seed);
+        let property = |name: &str| run.judgements.iter().find(|one| one.property == name);
+        let judgement = property("staleness.versions").expect("it is checked");
+        let is_violated = judgement.verdict.word() == "violated";
+        let chart = charts::all(&run).into_iter().find(|(name, _)| *name == "staleness");
+        let chart = chart.expect("registers are read").1;
+        // The scenario allows the newest version only.
+        assert_eq!(chart.csv.lines().skip(1).any(|line| !line.ends_with(",0")), is_violated);
+        assert_eq!(chart.title.starts_with("No read missed"), !is_violated, "{}", chart.title);
+        judged += u32::from(is_violated);
+    }
+    assert!(judged > 0, "some seed shows a stale read");
+}
+
+#[test]
 fn a_chart_without_one_of_its_bars_is_another_chart() {
-    let scenario = RUNS[0].0;
-    let mut run = recorded(&plan(scenario));
+    if is_blessing() {
+        return;
+    }
+    let scenario = "scenarios/two_phase_commit/coordinator_dies_in_the_window.ron";
+    let mut run = recorded(&plan(scenario), 1);
     let read = |name: &str| {
-        fs::read_to_string(home().join(scenario.replace('/', "-")).join(name)).expect("it is kept")
+        fs::read_to_string(home().join(folder(scenario)).join(name)).expect("it is kept")
     };
     let chart = charts::in_doubt(&run);
     assert!(chart.svg == read("in_doubt.svg") && chart.csv == read("in_doubt.csv"));
@@ -236,4 +384,19 @@ fn a_chart_without_one_of_its_bars_is_another_chart() {
     run.signals.remove(last);
     let chart = charts::in_doubt(&run);
     assert!(chart.svg != read("in_doubt.svg") && chart.csv != read("in_doubt.csv"));
+}
+
+#[test]
+fn every_file_of_the_gallery_can_be_reached_from_its_index() {
+    if is_blessing() {
+        return;
+    }
+    let index = fs::read_to_string(home().join("index.html")).expect("it is kept");
+    let mut there = Vec::new();
+    kept(&home(), &mut there);
+    for path in there {
+        let name = path.strip_prefix(home()).expect("below it").to_string_lossy().into_owned();
+        let quoted = format!("\"{}\"", name.replace('\\', "/"));
+        assert!(name == "index.html" || index.contains(&quoted), "nothing leads to {name}");
+    }
 }

@@ -155,6 +155,7 @@ pub(super) fn sweep(environment: &Environment<'_>, arguments: &Arguments) -> Cod
         environment,
         arguments,
         failures_max: chosen.max_failures,
+        seeds: page::seeds(&chosen.seeds),
         threads: Threads {
             count: count(chosen.threads),
             deadline: chosen.time_limit.map(deadline),
@@ -246,6 +247,8 @@ struct Session<'a> {
     environment: &'a Environment<'a>,
     arguments: &'a Arguments,
     failures_max: Option<u64>,
+    /// All the seeds, as arguments.
+    seeds: String,
     threads: Threads<'a>,
 }
 

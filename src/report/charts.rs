@@ -1,14 +1,23 @@
 //! Charts: how long operations took, and how long nodes were in doubt; each with its table.
 //!
 //! ```text
-//!   latency    ·  ·· ·  ▲  ✕      a point per operation, its shape says how it ended
-//!   in doubt   p1 ▬▬▬▬▬▬▬▬▬       a bar per transaction and node, broken while the node is down
+//!   in doubt     p1 ▬▬▬▬▬▬▬▬▬     a bar per transaction and node, broken while the node is down
+//!   doubts       ▁▂▅▇█            for how long, of all of them
+//!   sagas        ▁▂▃▂▁            under way and being undone, stacked
+//!   backlog      ▁▃▅▃▁            accepted and without effect
+//!   at risk      ▁▂▁▂▁            logged and not yet synced: what a crash would lose
+//!   staleness    ·  ✕  ·          a point per read: how many newer versions it missed
+//!   divergence   ▁▂▂▁             registers that replicas hold differently
+//!   answers      ▔▔▁▁▔            asked, ok, not done, unknown, per window of time
+//!   latency      ·  ·· ·  ▲  ✕    a point per operation, its shape says how it ended
+//!   distribution ▁▂▅▇█            how latencies are spread
+//!   messages     ▬▬▬▬             by kind, and forced writes
 //! ```
 //!
-//! All charts of a run share the axis of time and the bands of faults, so that they can be read
-//! below each other. A title says what was found and out of how many. Quantiles are left to
-//! sweeps: one run has too few operations for a tail. The axes are drawn by `plotters`, which
-//! stays behind this module (see `frame` for its traps).
+//! A run has those charts that its facts and its history have something for; none asks which
+//! protocol it was. All charts of a run share the axis of time and the bands of faults, so that
+//! they can be read below each other. A title says what was found and out of how many. The axes
+//! are drawn by `plotters`, which stays behind this module (see `frame` for its traps).
 //!
 //! Limits: labels are ASCII, since the width of others is not known without a font.
 
@@ -18,7 +27,9 @@ pub mod curves;
 mod frame;
 mod gantt;
 mod heat;
+mod levels;
 mod over_time;
+mod staleness;
 mod totals;
 
 pub use frame::cell;
@@ -33,9 +44,9 @@ use crate::{
     engine::operations::{Ending, HistoryEntry},
     scenario::run::Run,
 };
-use frame::{CAREFUL, DANGER, Frame, INK, QUIET, Scale, seconds};
+use frame::{CAREFUL, DANGER, Frame, INK, Key, Scale, Shape, TEXT, seconds};
 use plotters::{
-    element::{Circle, Cross, Text, TriangleMarker},
+    element::{Circle, Cross, PathElement, TriangleMarker},
     prelude::*,
 };
 use std::collections::BTreeSet;
@@ -61,7 +72,11 @@ pub fn all(run: &Run) -> Vec<(&'static str, Chart)> {
     let has_doubts = !Spans::of(run).doubts.is_empty();
     let charts = [
         ("in_doubt", has_doubts.then(|| in_doubt(run))),
-        ("staleness", over_time::staleness(run)),
+        ("doubts", totals::doubts(run)),
+        ("sagas", levels::sagas(run)),
+        ("backlog", levels::backlog(run)),
+        ("at_risk", levels::at_risk(run)),
+        ("staleness", staleness::staleness(run)),
         ("divergence", over_time::divergence(run)),
         ("answers", (!run.history.is_empty()).then(|| over_time::answers(run))),
         ("latency", Some(latency(run))),
@@ -82,23 +97,19 @@ pub fn latency(run: &Run) -> Chart {
     points.sort_by_key(|dot| (dot.at, dot.took));
     let title = finding(&points);
     let description = "A point per operation: when it was asked across, how long it took up. \
-                       Circles are done, triangles not done, crosses unknown or open.";
+                       Circles are done, triangles not done, crosses unknown or open. Strokes \
+                       are quantiles of those done, for each sixteenth of the run.";
     let frame = Frame { title: &title, description, height: 420 };
     let svg = frame.draw(|root| {
         let milliseconds = points.iter().map(|dot| dot.took.as_nanos() as f64 / 1e6);
         let scale = Scale::of(milliseconds);
-        let mut chart = ChartBuilder::on(root)
-            .caption(&title, frame::caption())
-            .margin(14)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(frame::time_range(run), scale.range.clone())
-            .expect(frame::SOUND);
+        let ranges = (frame::time_range(run), scale.range.clone());
+        let mut chart = frame.plane(root, &KEYS, 64, ranges);
         frame::bands(&mut chart, run, &Spans::of(run));
         let label = |value: &f64| scale.label(*value);
         frame::axes(&mut chart, "time asked (s)", "latency (ms)", Some(&label));
         draw_points(&mut chart, &points, &scale);
-        legend(root);
+        draw_quantiles(&chart, &points, &scale);
     });
     Chart { title, svg, csv: table(run) }
 }
@@ -152,16 +163,34 @@ fn draw_points(chart: &mut frame::Plane<'_, '_>, points: &[Dot], scale: &Scale) 
     }
 }
 
-fn legend(root: &frame::Area<'_>) {
-    let style = frame::small(QUIET);
-    let y = 28;
-    let x = frame::WIDTH as i32 - 250;
-    root.draw(&Circle::new((x, y), 3, INK.filled())).expect(frame::SOUND);
-    root.draw(&TriangleMarker::new((x + 50, y + 1), 5, CAREFUL.filled())).expect(frame::SOUND);
-    root.draw(&Cross::new((x + 130, y), 5, DANGER.stroke_width(2))).expect(frame::SOUND);
-    for (offset, text) in [(8, "ok"), (60, "not done"), (140, "unknown or open")] {
-        let text = Text::new(text, (x + offset, y - 6), style.clone());
-        root.draw(&text).expect(frame::SOUND);
+const KEYS: [Key; 5] = [
+    Key { name: "ok", colour: INK, shape: Shape::Circle },
+    Key { name: "not done", colour: CAREFUL, shape: Shape::Triangle },
+    Key { name: "unknown or open", colour: DANGER, shape: Shape::Cross },
+    Key { name: "half of the ok ones within", colour: TEXT, shape: Shape::Line(3) },
+    Key { name: "95 % within", colour: TEXT, shape: Shape::Line(1) },
+];
+
+/// Quantiles of what was done, one stroke for each part of the run in which enough was.
+fn draw_quantiles(chart: &frame::Plane<'_, '_>, points: &[Dot], scale: &Scale) {
+    const PARTS: usize = 16;
+    const ENOUGH: usize = 8;
+    let end = chart.x_range().end;
+    let mut parts: Vec<Vec<Duration>> = vec![Vec::new(); PARTS];
+    for dot in points.iter().filter(|dot| dot.fate == Fate::Done) {
+        let part = (seconds(dot.at) / end * PARTS as f64) as usize;
+        parts[part.min(PARTS - 1)].push(dot.took);
+    }
+    for (nth, took) in parts.iter_mut().enumerate().filter(|(_, took)| took.len() >= ENOUGH) {
+        took.sort_unstable();
+        let edge = |nth: usize| end * nth as f64 / PARTS as f64;
+        for (percent, width) in [(50, 3), (95, 1)] {
+            let within = took[(took.len() * percent).div_ceil(100) - 1];
+            let y = scale.place(within.as_nanos() as f64 / 1e6);
+            let stroke = vec![(edge(nth), y), (edge(nth + 1), y)];
+            let stroke = PathElement::new(stroke, TEXT.stroke_width(width));
+            chart.plotting_area().draw(&stroke).expect(frame::SOUND);
+        }
     }
 }
 

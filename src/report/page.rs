@@ -13,6 +13,7 @@
 //! Limits: details of so many events, around what is violated; the overview covers all of them.
 
 mod background;
+mod changes;
 pub(super) mod document;
 mod events;
 mod states;
@@ -128,12 +129,19 @@ struct Picture {
     name: &'static str,
     title: String,
     svg: String,
+    /// The head and the first rows of its table.
     csv: String,
+    /// How many rows there are in all.
+    rows: usize,
 }
 
 impl Picture {
     fn of(name: &'static str, charts::Chart { title, svg, csv }: charts::Chart) -> Self {
-        Self { name, title, svg, csv }
+        /// Nobody reads on, and the whole table can be had as a file.
+        const ROWS_MAX: usize = 500;
+        let rows = csv.lines().count().saturating_sub(1);
+        let csv = csv.split_inclusive('\n').take(ROWS_MAX + 1).collect();
+        Self { name, title, svg, csv, rows }
     }
 }
 

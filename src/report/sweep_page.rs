@@ -22,8 +22,8 @@ pub struct Case {
     pub name: String,
     /// What is expected, and whether it is so, in words.
     pub expected: String,
-    /// Whether it is as expected.
-    pub is_met: bool,
+    /// Whether it is.
+    pub standing: Standing,
     /// How many seeds were run.
     pub seeds: u64,
     /// By property, in the order of the scenario.
@@ -34,6 +34,28 @@ pub struct Case {
     pub rules: Vec<(String, String, u64)>,
     /// What more is to be said: bounds, early ends.
     pub notes: Vec<String>,
+}
+
+/// Whether something is as expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Met,
+    /// Too little was put to the test to say.
+    #[default]
+    Undecided,
+    /// It is not.
+    NotMet,
+}
+
+impl Standing {
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Met => "✓",
+            Self::Undecided => "?",
+            Self::NotMet => "✗",
+        }
+    }
 }
 
 /// What came of one property.
@@ -82,10 +104,17 @@ const STYLE: &str = concat!(
 pub fn sweep_page(title: &str, command: &str, cases: &[Case]) -> String {
     let mut out = document::head(title, "", STYLE);
     let seeds: u64 = cases.iter().map(|case| case.seeds).sum();
-    let met = cases.iter().filter(|case| case.is_met).count();
+    let count = |standing| cases.iter().filter(|case| case.standing == standing).count();
+    let rest = match (count(Standing::Undecided), count(Standing::NotMet)) {
+        (0, 0) => String::new(),
+        (undecided, 0) => format!(", {undecided} undecided"),
+        (0, not) => format!(", {not} not"),
+        (undecided, not) => format!(", {undecided} undecided, {not} not"),
+    };
+    let met = count(Standing::Met);
     _ = writeln!(
         out,
-        "<header><h1>{}</h1><p class=\"address\">{met} of {} as expected · {seeds} runs</p></header>\n<main>",
+        "<header><h1>{}</h1><p class=\"address\">{met} of {} as expected{rest} · {seeds} runs</p></header>\n<main>",
         escape(title),
         cases.len()
     );
@@ -116,8 +145,10 @@ fn grid(out: &mut String, cases: &[Case]) {
     }
     *out += "</tr></thead>\n<tbody>\n";
     for case in cases {
-        let mark = if case.is_met { "✓" } else { "✗" };
-        _ = write!(out, "<tr><th scope=\"row\">{mark} {}</th>", escape(&case.name));
+        // A long path may break at its folders.
+        let name = escape(&case.name).replace('/', "/<wbr>");
+        let mark = case.standing.mark();
+        _ = write!(out, "<tr><th scope=\"row\">{mark} {name}</th>");
         for property in &properties {
             let cell = case.properties.iter().find(|cell| cell.property == *property);
             *out += &cell.map_or_else(|| "<td></td>".to_owned(), |cell| verdict(cell, case.seeds));

@@ -54,7 +54,7 @@ pub fn command(scenario: &str, seed: u64, sets: &[(String, String)]) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=,:%".contains(c);
     if word.chars().all(plain) {
         word.to_owned()

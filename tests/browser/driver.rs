@@ -77,7 +77,7 @@ impl Browser {
             "goog:chromeOptions": {"args": arguments},
         }}});
         let session = browser.call("POST", "/session", &wanted);
-        browser.session = session["sessionId"].as_str().expect("a session").to_owned();
+        session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         browser.size(1280, 1000);
         Some(browser)
     }
@@ -194,6 +194,21 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
     }
 
+    /// Shows the page as it is on paper.
+    pub(crate) fn print_media(&self) {
+        self.devtools("Emulation.setEmulatedMedia", &json!({"media": "print"}));
+    }
+
+    /// How many pages it takes on paper.
+    pub(crate) fn printed_pages(&self) -> usize {
+        let paper = self.command("print", &json!({"background": true}));
+        let letters = paper.as_str().expect("a document in letters");
+        let bytes = unpacked(letters);
+        // Each page of a document is an object of this type; the tree of pages is another one.
+        let is_page = |window: &&[u8]| window.starts_with(b"/Type /Page") && window[11] != b's';
+        bytes.windows(12).filter(is_page).count()
+    }
+
     /// What those see who see nothing: all nodes of the accessibility tree.
     pub(crate) fn accessible(&self) -> Vec<Value> {
         self.devtools("Accessibility.enable", &json!({}));
@@ -204,9 +219,30 @@ impl Browser {
     /// What was written to the console since it was last asked.
     pub(crate) fn console(&self) -> Vec<String> {
         let lines = self.command("se/log", &json!({"type": "browser"}));
-        let lines = lines.as_array().expect("a list");
-        lines.iter().map(|line| format!("{}: {}", line["level"], line["message"])).collect()
+        let lines = lines.as_array().expect("a list").iter();
+        // The page reads no pixels; tests do, and the browser remarks on it.
+        let is_of_the_page = |line: &&Value| {
+            !line["message"].as_str().is_some_and(|text| text.contains("willReadFrequently"))
+        };
+        lines
+            .filter(is_of_the_page)
+            .map(|line| format!("{}: {}", line["level"], line["message"]))
+            .collect()
     }
+}
+
+/// The bytes that letters of base 64 stand for.
+fn unpacked(letters: &str) -> Vec<u8> {
+    const ORDER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let values: Vec<u32> =
+        letters.chars().filter_map(|one| ORDER.find(one)).map(|place| place as u32).collect();
+    let mut bytes = Vec::new();
+    for four in values.chunks(4) {
+        let word = four.iter().fold(0, |word, value| word << 6 | value) << (6 * (4 - four.len()));
+        let whole = [word >> 16, word >> 8, word].map(|part| (part & 0xff) as u8);
+        bytes.extend_from_slice(&whole[..four.len() - 1]);
+    }
+    bytes
 }
 
 impl Drop for Browser {

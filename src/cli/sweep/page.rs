@@ -7,14 +7,16 @@
 use super::Session;
 use crate::{
     cli::run::write_page,
-    report::sweep_page::{Case, Cell, Failure, sweep_page},
+    report::sweep_page::{Case, Cell, Failure, Standing, sweep_page},
     search::{
+        seeds::Seeds,
         statistics::{percent, upper_bound, wilson},
-        summary::{groups, reproduce},
+        summary::{groups, quoted, reproduce},
         sweep::{Head, Swept},
-        verdict::verdict,
+        verdict::{Verdict, verdict},
     },
 };
+use std::{fmt::Write as _, path::Path};
 
 /// A case as the page shows it.
 pub(super) fn case(head: &Head, swept: &Swept) -> Case {
@@ -67,7 +69,13 @@ pub(super) fn case(head: &Head, swept: &Swept) -> Case {
             None => format!("{expected}, as the scenario says"),
             Some(why) => format!("{expected}, but {why}"),
         },
-        is_met: verdict.why().is_none(),
+        standing: match verdict {
+            Verdict::AsExpected => Standing::Met,
+            Verdict::Undecided(_) => Standing::Undecided,
+            Verdict::NotAsExpected(_) | Verdict::Diverged(_) | Verdict::OurBug(_) => {
+                Standing::NotMet
+            }
+        },
         seeds: tally.seeds,
         properties: head.properties.iter().map(cell).collect(),
         failures: failures.collect(),
@@ -80,15 +88,40 @@ pub(super) fn case(head: &Head, swept: &Swept) -> Case {
     }
 }
 
+/// Seeds as arguments of `sweep`.
+pub(super) fn seeds(seeds: &Seeds) -> String {
+    match seeds {
+        Seeds::Range { first: 1, count } => format!("-n {count}"),
+        Seeds::Range { first, count } => format!("-n {count} --start {first}"),
+        Seeds::List(seeds) => {
+            let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+            format!("--seeds {}", seeds.join(","))
+        }
+    }
+}
+
 impl Session<'_> {
     /// Writes the page, if it is wanted.
     pub(super) fn write_page(&self, cases: &[Case]) -> Result<(), String> {
         let Some(path) = &self.arguments.report else { return Ok(()) };
-        let files: Vec<String> =
-            self.arguments.paths.iter().map(|path| path.display().to_string()).collect();
-        let command = format!("splitbrain sweep {} --report {}", files.join(" "), path.display());
-        let written = write_page(path, &sweep_page("A sweep", &command, cases))?;
+        let written = write_page(path, &sweep_page("A sweep", &self.command(path), cases))?;
         self.environment.complain(&format!("wrote {written}\n"));
         Ok(())
+    }
+
+    /// What writes the same page again.
+    fn command(&self, page: &Path) -> String {
+        let mut command = "splitbrain sweep".to_owned();
+        for path in &self.arguments.paths {
+            _ = write!(command, " {}", quoted(&path.display().to_string()));
+        }
+        _ = write!(command, " {}", self.seeds);
+        for (path, value) in &self.arguments.sets {
+            _ = write!(command, " --set {}", quoted(&format!("{path}={value}")));
+        }
+        for vary in &self.arguments.vary {
+            _ = write!(command, " --vary {}", quoted(&vary.to_string()));
+        }
+        command + &format!(" --report {}", quoted(&page.display().to_string()))
     }
 }

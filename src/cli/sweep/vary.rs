@@ -9,6 +9,8 @@
 //! that reproduces a seed of it is `run` with `--set`. Commas inside brackets or quotes belong to
 //! the value.
 
+use std::fmt;
+
 /// An edit: a path and its value.
 pub(in crate::cli) type Set = (String, String);
 
@@ -20,6 +22,12 @@ const VARIANTS_MAX: usize = 1_000;
 pub(in crate::cli) struct Vary {
     path: String,
     values: Vec<String>,
+}
+
+impl fmt::Display for Vary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.path, self.values.join(","))
+    }
 }
 
 /// Reads `path=a,b`.

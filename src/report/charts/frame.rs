@@ -4,6 +4,9 @@
 //!   Frame::draw ──plotters──▶ svg ──described──▶ role, title, desc, style for dark
 //! ```
 //!
+//! A title stands on the left of its own line and the key below it, since a title that says what was
+//! found is long, and one in the middle would run into the key.
+//!
 //! Three traps of the chart library are met here and nowhere else: an infinite range makes it loop
 //! for ever, so every range comes from [`range`]; its default mesh is hundreds of lines, so it is
 //! off; and it writes no title, so the finished text gets one. Colours are fixed in the picture; a
@@ -13,6 +16,7 @@ use super::super::{spans::Spans, svg::escape, text::inert};
 use crate::{base::time::Time, scenario::run::Run};
 use plotters::{
     coord::{Shift, types::RangedCoordf64},
+    element::{Circle, Cross, Text, TriangleMarker},
     prelude::*,
     style::TextStyle,
 };
@@ -20,6 +24,8 @@ use std::ops::Range;
 
 /// How wide a chart is.
 pub(super) const WIDTH: u32 = 960;
+/// How high title and key are.
+pub(super) const HEAD: u32 = 64;
 /// Why drawing cannot fail.
 pub(super) const SOUND: &str = "a picture in memory takes whatever is drawn";
 
@@ -65,6 +71,36 @@ impl Frame<'_> {
         self.described(&svg)
     }
 
+    /// The place for points, below title and key, with so many pixels for what stands left of it.
+    pub(super) fn plane<'a, 'b>(
+        &self,
+        root: &'a Area<'b>,
+        keys: &[Key],
+        left: u32,
+        (across, up): (Range<f64>, Range<f64>),
+    ) -> Plane<'a, 'b> {
+        self.head(root, keys);
+        ChartBuilder::on(root)
+            .margin(14)
+            .margin_top(HEAD)
+            .x_label_area_size(40)
+            .y_label_area_size(left)
+            .build_cartesian_2d(across, up)
+            .expect(SOUND)
+    }
+
+    /// The title, and the key below it.
+    pub(super) fn head(&self, root: &Area<'_>, keys: &[Key]) {
+        root.draw(&Text::new(ascii(self.title), (14, 10), caption())).expect(SOUND);
+        let mut x = 14;
+        for key in keys {
+            key.draw(root, (x, 44));
+            let text = Text::new(key.name, (x + 24, 37), small(QUIET));
+            root.draw(&text).expect(SOUND);
+            x += 44 + 7 * key.name.len() as i32;
+        }
+    }
+
     fn described(&self, svg: &str) -> String {
         let (head, body) = svg.split_once('>').expect("an SVG document begins with its root");
         let mut rules = String::new();
@@ -81,6 +117,68 @@ impl Frame<'_> {
              {rules}}}\n</style>{body}"
         )
     }
+}
+
+/// What a colour and a shape stand for.
+pub(super) struct Key {
+    /// In words.
+    pub(super) name: &'static str,
+    /// The colour.
+    pub(super) colour: RGBColor,
+    /// The shape.
+    pub(super) shape: Shape,
+}
+
+/// A shape in a key.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// A line so wide.
+    Line(u32),
+    /// An area so dense, with its border.
+    Area(f64),
+    Circle,
+    Triangle,
+    Cross,
+}
+
+impl Key {
+    fn draw(&self, root: &Area<'_>, (x, y): (i32, i32)) {
+        let Self { colour, .. } = *self;
+        let middle = (x + 9, y);
+        match self.shape {
+            Shape::Line(width) => {
+                let line = PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(width));
+                root.draw(&line)
+            }
+            Shape::Area(dense) => {
+                let corners = [(x + 2, y - 5), (x + 18, y + 5)];
+                root.draw(&Rectangle::new(corners, colour.mix(dense).filled())).expect(SOUND);
+                root.draw(&Rectangle::new(corners, colour.stroke_width(1)))
+            }
+            Shape::Circle => root.draw(&Circle::new(middle, 4, colour.filled())),
+            Shape::Triangle => root.draw(&TriangleMarker::new(middle, 5, colour.filled())),
+            Shape::Cross => root.draw(&Cross::new(middle, 5, colour.stroke_width(2))),
+        }
+        .expect(SOUND);
+    }
+}
+
+/// A path without the points that no pixel tells apart: of those in one column the first, the
+/// lowest, the highest and the last.
+pub(super) fn thin(chart: &Plane<'_, '_>, path: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let column = |point: &(f64, f64)| chart.backend_coord(point).0;
+    let mut thin: Vec<(f64, f64)> = Vec::new();
+    for points in path.chunk_by(|one, other| column(one) == column(other)) {
+        let by_height = |one: &&(f64, f64), other: &&(f64, f64)| one.1.total_cmp(&other.1);
+        let [lowest, highest] = [points.iter().min_by(by_height), points.iter().max_by(by_height)];
+        let kept = [points.first(), lowest, highest, points.last()];
+        for point in kept.into_iter().flatten() {
+            if thin.last() != Some(point) {
+                thin.push(*point);
+            }
+        }
+    }
+    thin
 }
 
 /// A range that every chart survives: finite, and longer than nothing.
@@ -152,7 +250,7 @@ pub(super) fn caption() -> TextStyle<'static> {
 }
 
 pub(super) fn small(colour: RGBColor) -> TextStyle<'static> {
-    ("sans-serif", 12).into_font().color(&colour)
+    ("sans-serif", 13).into_font().color(&colour)
 }
 
 /// Axes without a mesh.

@@ -16,7 +16,7 @@ use super::{
         text::rough,
     },
     Chart,
-    frame::{self, CAREFUL, DANGER, Frame, LOCKED, QUIET, TEXT, ascii, cell, seconds},
+    frame::{self, CAREFUL, DANGER, Frame, Key, LOCKED, QUIET, Shape, TEXT, ascii, cell, seconds},
 };
 use crate::{
     base::{
@@ -38,11 +38,11 @@ pub(super) fn in_doubt(run: &Run) -> Chart {
     if 0 < left_out {
         _ = write!(title, ", {left_out} more rows left out");
     }
-    let height = 130 + rows.len().max(2) as u32 * ROW_HEIGHT;
+    let height = 150 + rows.len().max(2) as u32 * ROW_HEIGHT;
     let description = "A bar per transaction and node: thick from its promise to the decision, \
                        thin while it holds locks, pale while the node is down.";
     let frame = Frame { title: &title, description, height };
-    let svg = frame.draw(|root| draw(root, run, &spans, &rows, &title));
+    let svg = frame.draw(|root| draw(&frame, root, run, &spans, &rows));
     Chart { title, svg, csv: table(run, &spans) }
 }
 
@@ -119,16 +119,11 @@ fn finding(run: &Run, spans: &Spans) -> String {
     format!("Longest in doubt: {node} about {txn} for {length} (n = {number})")
 }
 
-fn draw(root: &frame::Area<'_>, run: &Run, spans: &Spans, rows: &[Vec<Bar>], title: &str) {
+fn draw(frame: &Frame<'_>, root: &frame::Area<'_>, run: &Run, spans: &Spans, rows: &[Vec<Bar>]) {
     let across = frame::time_range(run);
     let height = rows.len().max(2) as f64;
-    let mut chart = ChartBuilder::on(root)
-        .caption(title, frame::caption())
-        .margin(14)
-        .x_label_area_size(40)
-        .y_label_area_size(110)
-        .build_cartesian_2d(across.clone(), frame::range(0.0, height + HEADROOM))
-        .expect(frame::SOUND);
+    let ranges = (across.clone(), frame::range(0.0, height + HEADROOM));
+    let mut chart = frame.plane(root, &KEYS, 110, ranges);
     frame::bands(&mut chart, run, spans);
     frame::axes(&mut chart, "time (s)", "", None);
     for (nth, row) in rows.iter().enumerate() {
@@ -142,7 +137,6 @@ fn draw(root: &frame::Area<'_>, run: &Run, spans: &Spans, rows: &[Vec<Bar>], tit
             name(root, &chart, run, node, (top, across.end));
         }
     }
-    legend(root);
 }
 
 fn rectangle(
@@ -207,22 +201,11 @@ fn name(
     root.draw(&Text::new(name, (x, y), frame::small(TEXT))).expect(frame::SOUND);
 }
 
-fn legend(root: &frame::Area<'_>) {
-    let (x, y) = (frame::WIDTH as i32 - 280, 24);
-    let parts = [
-        (0, "in doubt", CAREFUL, 0.28),
-        (84, "locks held", LOCKED, 0.6),
-        (180, "node down", DANGER, 0.08),
-    ];
-    for (offset, text, colour, strength) in parts {
-        let corners = [(x + offset, y), (x + offset + 14, y + 9)];
-        let filled = colour.mix(strength).filled();
-        root.draw(&Rectangle::new(corners, filled)).expect(frame::SOUND);
-        root.draw(&Rectangle::new(corners, colour.stroke_width(1))).expect(frame::SOUND);
-        let text = Text::new(text, (x + offset + 19, y - 3), frame::small(QUIET));
-        root.draw(&text).expect(frame::SOUND);
-    }
-}
+const KEYS: [Key; 3] = [
+    Key { name: "in doubt", colour: CAREFUL, shape: Shape::Area(0.28) },
+    Key { name: "locks held", colour: LOCKED, shape: Shape::Area(0.6) },
+    Key { name: "node down", colour: DANGER, shape: Shape::Area(0.08) },
+];
 
 fn table(run: &Run, spans: &Spans) -> String {
     let mut table = "node,txn,what,key,since_ns,until_ns,length_ns\n".to_owned();

@@ -1,18 +1,16 @@
-//! What changes in the course of a run: answers per window, replicas that differ, reads that are behind.
+//! What changes in the course of a run: answers per window, replicas that differ; and how steps are drawn.
 //!
 //! ```text
 //!   answers      asked ▔▔▔▁▁▁   ok ▔▔▔▁▁▁      steps, a window each; where no answer comes is the title
 //!   divergence   ▁▂▂▁▁▁                        how many registers are held differently
-//!   staleness    ·  ·   ✕                      a point per read: how many newer versions it missed
 //! ```
 //!
-//! All three read what checkers read, history and facts, and know no protocol. Staleness counts a
-//! write only if it had ended before the read began, and began when the version read was in place:
-//! what overlaps is given to the benefit of the store (Bailis and others, PVLDB 5(8), 2012).
+//! Both read what checkers read, history and facts, and know no protocol. What was asked is an area
+//! and what came of it are lines, so that the gap between the two is seen and not worked out.
 
 use super::{
     Chart,
-    frame::{self, CAREFUL, DANGER, Frame, INK, QUIET, Scale, cell, seconds},
+    frame::{self, CAREFUL, DANGER, Frame, INK, Key, QUIET, Shape, seconds},
 };
 use crate::{
     base::{
@@ -21,14 +19,14 @@ use crate::{
     },
     engine::{
         facts::Fact,
-        operations::{Ending, HistoryEntry, Operation},
+        operations::{Ending, HistoryEntry},
         signal::What,
     },
     report::{spans::Spans, text::rough},
     scenario::run::Run,
 };
 use plotters::{
-    element::{Circle, Cross, PathElement, Text},
+    element::{PathElement, Polygon},
     prelude::*,
 };
 use std::{
@@ -39,40 +37,79 @@ use std::{
 /// Into how many windows a run is cut.
 const WINDOWS: u64 = 48;
 
-/// A line of steps: what holds from each instant on.
-struct Steps {
-    name: &'static str,
-    colour: RGBColor,
-    width: u32,
-    points: Vec<(f64, f64)>,
+/// Steps: what holds from each instant on.
+pub(super) struct Steps {
+    /// In the key.
+    pub(super) name: &'static str,
+    /// The colour of line and area.
+    pub(super) colour: RGBColor,
+    /// How wide the line is.
+    pub(super) width: u32,
+    /// Instants in seconds, and what holds from there on.
+    pub(super) points: Vec<(f64, f64)>,
+    /// Whether what is below the line is filled.
+    pub(super) fill: Fill,
 }
 
-/// A picture of steps over time, with the bands of faults.
-fn draw_steps(run: &Run, title: &str, description: &str, up: &str, lines: &[Steps]) -> String {
+/// What is below a line of steps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    Nothing,
+    Area,
+}
+
+impl Steps {
+    fn key(&self) -> Key {
+        let shape = match self.fill {
+            Fill::Nothing => Shape::Line(self.width),
+            Fill::Area => Shape::Area(DENSE),
+        };
+        Key { name: self.name, colour: self.colour, shape }
+    }
+
+    /// Every corner of the line.
+    fn path(&self) -> Vec<(f64, f64)> {
+        let mut path: Vec<(f64, f64)> = Vec::new();
+        for &(at, value) in &self.points {
+            path.extend(path.last().map(|&(_, before)| (at, before)));
+            path.push((at, value));
+        }
+        path
+    }
+}
+
+/// How dense an area is.
+const DENSE: f64 = 0.3;
+
+/// A picture of steps over time, with the bands of faults. Areas hide nothing that comes after them.
+pub(super) fn draw_steps(
+    run: &Run,
+    title: &str,
+    description: &str,
+    up: &str,
+    lines: &[Steps],
+) -> String {
     let most = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(1.0, f64::max);
-    Frame { title, description, height: 320 }.draw(|root| {
-        let mut chart = ChartBuilder::on(root)
-            .caption(title, frame::caption())
-            .margin(14)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(frame::time_range(run), frame::range(0.0, most * 1.2))
-            .expect(frame::SOUND);
+    let frame = Frame { title, description, height: 340 };
+    frame.draw(|root| {
+        let keys: Vec<Key> = lines.iter().map(Steps::key).collect();
+        let ranges = (frame::time_range(run), frame::range(0.0, most * 1.2));
+        let mut chart = frame.plane(root, &keys, 64, ranges);
         frame::bands(&mut chart, run, &Spans::of(run));
-        frame::axes(&mut chart, "time (s)", up, Some(&|value: &f64| frame::short(*value)));
-        for (nth, line) in lines.iter().enumerate() {
-            let mut path: Vec<(f64, f64)> = Vec::new();
-            for &(at, value) in &line.points {
-                path.extend(path.last().map(|&(_, before)| (at, before)));
-                path.push((at, value));
+        // There is no half of anything that is counted here.
+        let whole =
+            |value: &f64| if value.fract() == 0.0 { frame::short(*value) } else { String::new() };
+        frame::axes(&mut chart, "time (s)", up, Some(&whole));
+        for line in lines {
+            let path = frame::thin(&chart, &line.path());
+            if let (Fill::Area, Some(first), Some(last)) = (line.fill, path.first(), path.last()) {
+                let ground = [(last.0, 0.0), (first.0, 0.0)];
+                let area: Vec<_> = path.iter().copied().chain(ground).collect();
+                let area = Polygon::new(area, line.colour.mix(DENSE).filled());
+                chart.plotting_area().draw(&area).expect(frame::SOUND);
             }
-            let style = line.colour.stroke_width(line.width);
-            chart.plotting_area().draw(&PathElement::new(path, style)).expect(frame::SOUND);
-            let x = frame::WIDTH as i32 - 110 * (lines.len() - nth) as i32;
-            let key = PathElement::new(vec![(x, 34), (x + 18, 34)], style);
-            root.draw(&key).expect(frame::SOUND);
-            let text = Text::new(line.name, (x + 24, 28), frame::small(QUIET));
-            root.draw(&text).expect(frame::SOUND);
+            let path = PathElement::new(path, line.colour.stroke_width(line.width));
+            chart.plotting_area().draw(&path).expect(frame::SOUND);
         }
     })
 }
@@ -103,11 +140,15 @@ pub(super) fn answers(run: &Run) -> Chart {
         };
         counts.iter().enumerate().map(window).collect()
     };
+    let line = |name, colour, width, column, fill| {
+        let points = per_second(column);
+        Steps { name, colour, width, points, fill }
+    };
     let lines = [
-        Steps { name: "asked", colour: QUIET, width: 1, points: per_second(0) },
-        Steps { name: "ok", colour: INK, width: 3, points: per_second(1) },
-        Steps { name: "not done", colour: CAREFUL, width: 1, points: per_second(2) },
-        Steps { name: "unknown", colour: DANGER, width: 1, points: per_second(3) },
+        line("asked", QUIET, 1, 0, Fill::Area),
+        line("not done", CAREFUL, 2, 2, Fill::Nothing),
+        line("unknown", DANGER, 2, 3, Fill::Nothing),
+        line("ok", INK, 3, 1, Fill::Nothing),
     ];
     let description = "Steps, one per window of time: operations asked for, and how they ended.";
     let svg = draw_steps(run, &title, description, "operations per second", &lines);
@@ -148,7 +189,7 @@ fn drought(run: &Run) -> String {
     )
 }
 
-/// How many registers replicas hold differently; nothing where no replica holds any.
+/// How many registers replicas hold differently; nothing where no two nodes hold the same one.
 pub(super) fn divergence(run: &Run) -> Option<Chart> {
     let mut held: BTreeMap<u32, BTreeMap<NodeId, BTreeSet<i64>>> = BTreeMap::new();
     let mut points: Vec<(Time, u64)> = Vec::new();
@@ -180,6 +221,9 @@ pub(super) fn divergence(run: &Run) -> Option<Chart> {
             true
         }
     });
+    if held.values().all(|replicas| replicas.len() < 2) {
+        return None;
+    }
     let most = points.iter().map(|point| point.1).max()?;
     let (number, last) = (held.len(), points.last().map_or(0, |point| point.1));
     let since = points.iter().rev().take_while(|point| point.1 == 0).last();
@@ -193,112 +237,14 @@ pub(super) fn divergence(run: &Run) -> Option<Chart> {
     let mut line: Vec<(f64, f64)> =
         points.iter().map(|(at, many)| (seconds(*at), *many as f64)).collect();
     line.push((seconds(run.end.quiet_at), last as f64));
-    let lines = [Steps { name: "different", colour: INK, width: 2, points: line }];
+    let fill = Fill::Area;
+    let lines = [Steps { name: "different", colour: INK, width: 2, points: line, fill }];
     let description =
         "A line of steps: how many registers are held differently by those that hold them.";
     let svg = draw_steps(run, &title, description, "registers", &lines);
     let mut csv = "at_ns,registers_held_differently\n".to_owned();
     for (at, many) in points {
         _ = writeln!(csv, "{},{many}", at.as_nanos());
-    }
-    Some(Chart { title, svg, csv })
-}
-
-/// A write of a register: what, when it was asked, when it was answered ok.
-struct Written {
-    value: i64,
-    began: Time,
-    ended: Option<Time>,
-}
-
-/// How many versions each read missed; nothing where no register was read.
-pub(super) fn staleness(run: &Run) -> Option<Chart> {
-    let mut writes: BTreeMap<u32, Vec<Written>> = BTreeMap::new();
-    for entry in &run.history {
-        if let Operation::Write { key, value } = entry.operation {
-            let ended = match entry.ending {
-                Some((at, Ending::Ok(_))) => Some(at),
-                _ => None,
-            };
-            writes.entry(key).or_default().push(Written { value, began: entry.invoked_at, ended });
-        }
-    }
-    let reads: Vec<(&HistoryEntry, u32, i64)> = run
-        .history
-        .iter()
-        .filter_map(|entry| match (entry.operation, entry.ending) {
-            (Operation::Read { key }, Some((_, Ending::Ok(Some(value))))) => {
-                Some((entry, key, value))
-            }
-            _ => None,
-        })
-        .collect();
-    let missed = |entry: &HistoryEntry, key: u32, value: i64| {
-        let known = writes.get(&key).map_or(&[][..], Vec::as_slice);
-        // What nobody wrote was there at first, and is older than all.
-        let in_place = match known.iter().find(|write| write.value == value) {
-            Some(write) => write.ended,
-            None => Some(Time::ZERO),
-        };
-        let newer = |write: &&Written| {
-            in_place.is_some_and(|in_place| in_place <= write.began)
-                && write.ended.is_some_and(|ended| ended < entry.invoked_at)
-                && write.value != value
-        };
-        known.iter().filter(newer).count() as u64
-    };
-    let points: Vec<(&HistoryEntry, u32, i64, u64)> = reads
-        .iter()
-        .map(|&(entry, key, value)| (entry, key, value, missed(entry, key, value)))
-        .collect();
-    let number = points.len();
-    let worst = points.iter().map(|point| point.3).max()?;
-    let stale = points.iter().filter(|point| point.3 > 0).count();
-    let title = if stale == 0 {
-        format!("No read missed a write that had ended before it (n = {number})")
-    } else {
-        let versions = if worst == 1 { "version" } else { "versions" };
-        format!(
-            "{stale} of {number} reads were stale, at most {worst} {versions} behind (n = {number})"
-        )
-    };
-    let description = "A point per read: how many newer versions it missed; crosses are stale.";
-    let svg = Frame { title: &title, description, height: 320 }.draw(|root| {
-        let scale = Scale::of(std::iter::once(worst.max(1) as f64));
-        let mut chart = ChartBuilder::on(root)
-            .caption(&title, frame::caption())
-            .margin(14)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(frame::time_range(run), frame::range(-0.3, scale.range.end))
-            .expect(frame::SOUND);
-        frame::bands(&mut chart, run, &Spans::of(run));
-        let whole =
-            |value: &f64| if value.fract() == 0.0 { frame::short(*value) } else { String::new() };
-        frame::axes(&mut chart, "time asked (s)", "versions behind", Some(&whole));
-        let mut drawn = BTreeSet::new();
-        for (entry, .., missed) in &points {
-            let place = (seconds(entry.invoked_at), *missed as f64);
-            if !drawn.insert(chart.backend_coord(&place)) {
-                continue;
-            }
-            let area = chart.plotting_area();
-            if *missed == 0 {
-                area.draw(&Circle::new(place, 3, INK.mix(0.6).filled())).expect(frame::SOUND);
-            } else {
-                area.draw(&Cross::new(place, 5, DANGER.stroke_width(2))).expect(frame::SOUND);
-            }
-        }
-    });
-    let mut csv = "op,node,key,value,asked_ns,versions_behind\n".to_owned();
-    for (entry, key, value, missed) in points {
-        let node = cell(run.catalog.node(entry.node));
-        _ = writeln!(
-            csv,
-            "{},{node},{key},{value},{},{missed}",
-            entry.op,
-            entry.invoked_at.as_nanos()
-        );
     }
     Some(Chart { title, svg, csv })
 }

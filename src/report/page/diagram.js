@@ -84,6 +84,7 @@ function paint() {
   if (!isDense) paintLocals(pen, first, last, top, labels);
   paintArrows(pen, top, bottom, isDense ? null : labels);
   paintShapes(pen, first, last, top, isDense);
+  labels.finish();
   pen.restore();
   paintTimes(pen, top, bottom, left);
   paintNames(pen, left, wide);
@@ -135,10 +136,9 @@ function paintRows(pen, first, last, top) {
     }
     if (isEverywhere(i)) line2(pen, LEFT, right, y, codeOf(i) === "Mend" || codeOf(i) === "Heal" ? colours.boot : colours.danger, [2, 4]);
     if (i === view.e) {
-      pen.fillStyle = colours.accent;
-      pen.globalAlpha = 0.16;
-      pen.fillRect(0, y - 9, width, 18);
-      pen.globalAlpha = 1;
+      pen.strokeStyle = colours.accent;
+      pen.lineWidth = 1.6;
+      pen.strokeRect(1, y - 9, width - 2, 18);
     }
   }
 }
@@ -245,7 +245,7 @@ function paintTimes(pen, top, bottom, left) {
   let k = Math.max(0, lowerBound(y, top) - 1);
   for (; k < y.length && y[k] < bottom; k++) {
     if (y[k] < low + 17 || y[k] < top + 30 || k > 0 && at[k] === at[k - 1]) continue;
-    const near = k > 0 && at[k] - at[k - 1] < 1e6;
+    const near = k > 0 && at[k] - at[k - 1] < 1e6 || k + 1 < at.length && at[k + 1] - at[k] < 1e6;
     const text = instant(at[k], near ? 6 : 3);
     if (text === before) continue;
     pen.fillText(text, LEFT - 14, y[k] - top);

@@ -116,8 +116,7 @@ impl Events {
     }
 }
 
-/// Arrivals whose receiver gave up waiting for their transaction while they were on their way, and
-/// answers that came after their client gave up.
+/// Arrivals whose receiver gave up waiting for their transaction while they were on their way.
 fn late(run: &Run, entries: &[Entry]) -> Vec<u32> {
     let mut gave_up: BTreeMap<(Endpoint, TxnId), Time> = BTreeMap::new();
     for signal in &run.signals {

@@ -8,26 +8,32 @@
 
 const STRIP = 10;
 
-// The strips of a run: each doubt with its lane, and whether it stands out.
+// The strips of a run: each doubt with its lane, and whether it stands out. In a lane a strip
+// begins when the one before has ended; only those that stand out, few, are laid out before others.
 const strips = (() => {
   const lengths = background.doubts.map((doubt) => (doubt.until ?? END) - doubt.since).sort((a, b) => a - b);
   const typical = lengths[lengths.length >> 1] || 0;
   const cited = new Set(background.checks.flatMap((check) => check.citations.flatMap((one) => one.says.match(/\b[a-z]\d+\b/g) || [])));
-  const free = new Map();
   const isLong = (doubt) => (doubt.until ?? END) - doubt.since > typical * (cited.has(doubt.about) ? 3 : 8);
+  const held = new Map();
+  for (const lock of background.locks) {
+    const key = lock.node + " " + lock.about.split(" ", 1)[0];
+    held.set(key, (held.get(key) || 0) + 1);
+  }
+  const free = new Map();
+  const fits = (lane, since, until) => lane.upto <= since && lane.long.every((other) => other.until <= since || until <= other.since);
   // Those that stand out take the lifeline itself, the others what is left beside it.
-  const order = [...background.doubts].sort((a, b) => isLong(b) - isLong(a) || a.since - b.since);
-  return order.map((doubt) => {
-    const lanes = free.get(doubt.node) || [];
-    const until = doubt.until ?? END;
-    let lane = lanes.findIndex((taken) => taken.every((other) => other.until <= doubt.since || until <= other.since));
-    if (lane < 0) lane = lanes.push([]) - 1;
-    lanes[lane].push({ since: doubt.since, until });
-    free.set(doubt.node, lanes);
-    const length = until - doubt.since;
-    const locks = background.locks.filter((lock) => lock.node === doubt.node && lock.about.startsWith(doubt.about + " "));
-    const standsOut = isLong(doubt);
-    return { node: doubt.node, about: doubt.about, since: doubt.since, until, open: doubt.until === null, lane, length, standsOut, locks: locks.length };
+  const order = background.doubts.map((doubt) => ({ doubt, standsOut: isLong(doubt) }));
+  order.sort((a, b) => b.standsOut - a.standsOut || a.doubt.since - b.doubt.since);
+  return order.map(({ doubt, standsOut }) => {
+    const { node, about, since } = doubt, until = doubt.until ?? END;
+    if (!free.has(node)) free.set(node, []);
+    const lanes = free.get(node);
+    let lane = lanes.findIndex((one) => fits(one, since, until));
+    if (lane < 0) lane = lanes.push({ long: [], upto: 0 }) - 1;
+    if (standsOut) lanes[lane].long.push({ since, until });
+    else lanes[lane].upto = until;
+    return { node, about, since, until, open: doubt.until === null, lane, length: until - since, standsOut, locks: held.get(`${node} ${about}`) || 0 };
   });
 })();
 
@@ -102,7 +108,7 @@ function drawStrips(pen, scale, end, x, above, below, top, labels) {
     const seen = Math.min(y1, below - 8) - Math.max(y0, above + TOP - 10);
     if (labels && strip.standsOut && seen > 34) {
       const middle = (Math.min(y1, below - 8) + Math.max(y0, above + TOP - 10)) / 2 - top;
-      const plate = { font: "bold 11px system-ui, sans-serif", align: "right", plate: colours.doubt, must: true };
+      const plate = { font: "bold 11px system-ui, sans-serif", align: "right", plate: colours.doubt, must: true, last: true };
       labels.place(`${strip.about} ${span(strip.length)}`, left - 5, middle, plate);
       if (strip.locks && seen > 60) labels.place(strip.locks === 1 ? "1 lock held" : strip.locks + " locks held", left - 5, middle + 16, { ...plate, font: FONT });
       for (const [y, at] of [[y0, strip.since], [y1, strip.until]]) {

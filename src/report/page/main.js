@@ -191,6 +191,7 @@ window.__sb = {
     arrows: diagram.arrows.list.map((arrow) => ({ sent: numberOf(arrow.sent), arrival: numberOf(arrow.arrival), kind: arrow.kind, y0: arrow.y0, y1: arrow.y1 })),
     columns: diagram.order.map((end) => ends[end].name),
   }),
+  bars: () => minimap.bars,
   view, cone: (event) => [...coneOf(indexOf(event))], paint, overview: data.overview,
   found: () => search(view.q).places.map(numberOf),
   xOf: (name) => diagram.column[ends.findIndex((end) => end.name === name)] - diagram.scroller.scrollLeft,

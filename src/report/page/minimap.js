@@ -1,13 +1,15 @@
 // The overview: the whole run on one line, how much happened where, and the part that is seen.
 //
-//   p1 ▁▁▂▇▁▁▁▁▂▁   a lane per place; faults shaded; ticks where evidence is and where the search found
+//   p1 ▁▁▂▇▬▬▬t15 5.06 s▬▬▬▂▁   a lane per place, with its name; what blocks for long is a bar in it
 //
-// It counts every event of the run, also those of which no details are told here.
+// Faults are shaded; ticks stand where evidence is and where the search found something. It counts
+// every event of the run, also those of which no details are told here.
 
-const minimap = { canvas: byId("minimap"), still: document.createElement("canvas") };
+const minimap = { canvas: byId("minimap"), still: document.createElement("canvas"), bars: [] };
 
 function paintMinimap() {
   const { still: canvas } = minimap, ratio = window.devicePixelRatio || 1;
+  minimap.canvas.style.height = Math.min(230, 12 + Math.max(9, Math.min(15, 220 / ends.length)) * ends.length) + "px";
   const wide = minimap.canvas.clientWidth, high = minimap.canvas.clientHeight;
   canvas.width = minimap.canvas.width = Math.max(1, Math.round(wide * ratio));
   canvas.height = minimap.canvas.height = Math.max(1, Math.round(high * ratio));
@@ -23,12 +25,10 @@ function paintMinimap() {
   const lanes = ends.length, lane = Math.max(2, (high - 12) / lanes), slices = data.overview.slices;
   const most = Math.max(1, ...data.overview.counts.flat());
   for (let end = 0; end < lanes; end++) {
-    const row = isClient(end) ? end - NODES : end + lanes - NODES, base = 6 + (row + 1) * lane - 1;
-    const gone = [...background.down, ...background.paused].filter((one) => one.node === end);
+    const base = 6 + (laneOf(end) + 1) * lane - 1;
+    const gone = background.paused.filter((one) => one.node === end);
     pen.fillStyle = colours.danger;
     for (const one of gone) pen.fillRect(x(one.since), base - 1.5, Math.max(1.5, x(one.until ?? END) - x(one.since)), 2);
-    pen.fillStyle = colours["doubt-line"];
-    for (const strip of strips) if (strip.node === end && strip.standsOut) pen.fillRect(x(strip.since), base - lane + 3, Math.max(2, x(strip.until) - x(strip.since)), Math.max(2, lane - 6));
     pen.fillStyle = colours.client;
     data.overview.counts[end].forEach((count, slice) => {
       if (!count) return;
@@ -36,10 +36,48 @@ function paintMinimap() {
       pen.fillRect((slice / slices) * wide, base - tall, Math.max(1, wide / slices - 0.2), tall);
     });
   }
+  paintBars(pen, x, lane);
   const tick = (at, colour) => { pen.fillStyle = colour; pen.fillRect(x(at) - 1, 0, 2, 5); pen.fillRect(x(at) - 1, high - 5, 2, 5); };
   if (view.q) for (const i of search(view.q).places) tick(E.at[i], colours.accent);
   for (let i = 0; i < E.n; i++) if (E.cited[i]) tick(E.at[i], colours.danger);
   paintWindow();
+}
+
+// The lane of an endpoint: clients come first, as in the diagram.
+const laneOf = (end) => isClient(end) ? end - NODES : end + ends.length - NODES;
+
+// What blocks for long: from when to when, about what, for how long; and whose lane it is.
+function paintBars(pen, x, lane) {
+  const say = (text, left, y, colour, ground) => {
+    const room = pen.measureText(text).width;
+    pen.fillStyle = ground;
+    pen.fillRect(left - 2, y - lane / 2 + 1, room + 4, lane - 2);
+    pen.fillStyle = colour;
+    pen.fillText(text, left, y + 0.5);
+    return room;
+  };
+  pen.font = `600 ${Math.min(11, lane - 2)}px system-ui, 'DejaVu Sans', sans-serif`;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  const down = background.down.map((one) => ({ ...one, about: "down", until: one.until ?? END }));
+  minimap.bars = [];
+  for (const one of [...down, ...strips.filter((strip) => strip.standsOut)]) {
+    const isDown = one.about === "down", [fill, edge] = isDown ? ["ground", "danger"] : ["doubt", "doubt-line"];
+    const middle = 6 + (laneOf(one.node) + 0.5) * lane, from = x(one.since), room = Math.max(2, x(one.until) - from);
+    pen.fillStyle = colours[fill];
+    pen.fillRect(from, middle - lane / 2 + 1.5, room, lane - 3);
+    pen.strokeStyle = colours[edge];
+    pen.lineWidth = 1.2;
+    pen.setLineDash(isDown ? [3, 3] : []);
+    pen.strokeRect(from, middle - lane / 2 + 1.5, room, lane - 3);
+    pen.setLineDash([]);
+    const text = `${one.about}  ${instant(one.since, 2)} – ${instant(one.until, 2)}`, wide = pen.measureText(text).width;
+    if (lane >= 10 && wide + 40 < room) say(text, from + room / 2 - wide / 2, middle, colours[isDown ? "danger" : "ink"], colours[fill]);
+    minimap.bars.push({ node: ends[one.node].name, about: one.about, since: one.since, until: one.until, x0: from, x1: from + room, y: middle, text });
+  }
+  pen.globalAlpha = 0.9;
+  ends.forEach((end, place) => { if (lane >= 10) say(clip(end.name, 14), 7, 6 + (laneOf(place) + 0.5) * lane, colours.faint, colours.ground); });
+  pen.globalAlpha = 1;
 }
 
 // The frame around what the diagram shows.

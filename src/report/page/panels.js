@@ -14,8 +14,9 @@ function showPanel() {
     tab.tabIndex = isHere ? 0 : -1;
   }
   panel.setAttribute("aria-labelledby", "tab-" + view.tab);
-  const isWide = ["operations", "charts", "scenario"].includes(view.tab);
-  document.querySelector(".stage").classList.toggle("wide", isWide);
+  const stage = document.querySelector(".stage").classList;
+  stage.toggle("wide", ["operations", "scenario"].includes(view.tab));
+  stage.toggle("pictures", view.tab === "charts");
   panels[view.tab]();
 }
 
@@ -84,18 +85,18 @@ function showCharts() {
   const figures = data.charts.map((chart) => {
     const picture = element("img", { src: "data:image/svg+xml;charset=utf-8," + encodeURIComponent(chart.svg), alt: chart.title, "data-chart": chart.name });
     const details = element("details", {}, element("summary", {}, "The numbers"));
-    details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(tableOf(chart.csv)); });
+    details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(tableOf(chart.csv, chart.rows)); });
     return element("figure", {}, picture, details);
   });
   panel.replaceChildren(...figures);
 }
 
-function tableOf(csv) {
+function tableOf(csv, total) {
   const lines = csv.trim().split("\n").map((line) => [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(,|$)/g)].slice(0, -1).map((cell) => cell[1].replace(/^"|"$/g, "").replace(/""/g, '"')));
   if (!csv.trim().endsWith(",")) for (const line of lines) while (line.length > lines[0].length) line.pop();
   const row = (cells, tag) => element("tr", {}, ...cells.map((cell) => element(tag, {}, cell)));
-  const body = lines.slice(1, 501).map((cells) => row(cells, "td"));
-  const more = lines.length > 501 ? [element("caption", {}, `the first 500 of ${lines.length - 1} rows`)] : [];
+  const body = lines.slice(1).map((cells) => row(cells, "td"));
+  const more = total > body.length ? [element("caption", {}, `the first ${body.length} of ${total} rows`)] : [];
   return element("table", { class: "numbers" }, ...more, element("thead", {}, row(lines[0] || [], "th")), element("tbody", {}, ...body));
 }
 

@@ -78,9 +78,12 @@ function drawShape(pen, i, x, y) {
 
 // Texts of one frame: one that would cover another is left out.
 class Labels {
-  constructor(pen) { this.pen = pen; this.boxes = []; }
+  constructor(pen) { this.pen = pen; this.boxes = []; this.waiting = []; }
 
-  place(text, x, y, { align = "left", font = FONT, colour = colours.ink, plate = false, must = false } = {}) {
+  // Draws what was to come last, on top of everything.
+  finish() { for (const draw of this.waiting) draw(); this.waiting = []; }
+
+  place(text, x, y, { align = "left", font = FONT, colour = colours.ink, plate = false, must = false, last = false } = {}) {
     const pen = this.pen;
     pen.font = font;
     const width = pen.measureText(text).width;
@@ -89,14 +92,18 @@ class Labels {
     const covers = this.boxes.some((b) => box[0] < b[2] && b[0] < box[2] && box[1] < b[3] && b[1] < box[3]);
     if (covers && !must) return false;
     this.boxes.push(box);
-    pen.globalAlpha *= plate ? 1 : 0.86;
-    pen.fillStyle = plate || colours.ground;
-    pen.fillRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
-    pen.globalAlpha /= plate ? 1 : 0.86;
-    pen.fillStyle = colour;
-    pen.textAlign = "left";
-    pen.textBaseline = "middle";
-    pen.fillText(text, left, y + 0.5);
+    const draw = () => {
+      pen.font = font;
+      pen.globalAlpha *= plate ? 1 : 0.86;
+      pen.fillStyle = plate || colours.ground;
+      pen.fillRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
+      pen.globalAlpha /= plate ? 1 : 0.86;
+      pen.fillStyle = colour;
+      pen.textAlign = "left";
+      pen.textBaseline = "middle";
+      pen.fillText(text, left, y + 0.5);
+    };
+    if (last) this.waiting.push(draw); else draw();
     return true;
   }
 }

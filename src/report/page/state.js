@@ -1,6 +1,6 @@
 // States: what every node is like after every step, put together from its changes.
 //
-//   change = field, letters kept in front, letters kept behind, what stands between them now
+//   change = field, hunks; hunk = letters kept, letters dropped, what stands there now
 //
 // Going anywhere starts from the last stand that was kept, one in some hundred changes.
 
@@ -18,6 +18,28 @@ const stopOf = (i) => Math.min(stops.length - 1, lowerBound(stops, numberOf(i)))
 
 const stands = data.states.nodes.map((node) => [{ next: 0, values: node.fields.map(() => "") }]);
 
+// Where the hunks of each change of a node begin.
+const hunksFrom = data.states.nodes.map((node) => {
+  const from = new Int32Array(node.hunks.length + 1);
+  node.hunks.forEach((count, k) => { from[k + 1] = from[k] + count; });
+  return from;
+});
+
+// The hunks of change k of a node.
+function* hunksOf(node, k) {
+  const told = data.states.nodes[node];
+  for (let h = hunksFrom[node][k]; h < hunksFrom[node][k + 1]; h++) yield { keep: told.keep[h], drop: told.drop[h], insert: data.strings[told.insert[h]] };
+}
+
+function applied(old, hunks) {
+  let at = 0, now = "";
+  for (const { keep, drop, insert } of hunks) {
+    now += old.slice(at, at + keep) + insert;
+    at += keep + drop;
+  }
+  return now + old.slice(at);
+}
+
 // The fields of a node after a step; before the first step all are empty.
 function stateAt(node, stop) {
   const told = data.states.nodes[node], kept = stands[node];
@@ -25,24 +47,24 @@ function stateAt(node, stop) {
   const stand = kept[Math.min(kept.length - 1, Math.floor(last / STANDS))];
   const values = stand.values.slice();
   for (let k = stand.next; k < last; k++) {
-    const field = told.field[k], old = values[field];
-    values[field] = old.slice(0, told.front[k]) + data.strings[told.middle[k]] + old.slice(old.length - told.back[k]);
+    const field = told.field[k];
+    values[field] = applied(values[field], hunksOf(node, k));
     if ((k + 1) % STANDS === 0 && kept.length === (k + 1) / STANDS) kept.push({ next: k + 1, values: values.slice() });
   }
   return values;
 }
 
-// A value with the part marked that an old value did not have.
-function marked(old, now) {
-  let front = 0, back = 0;
-  const most = Math.min(old.length, now.length);
-  while (front < most && old[front] === now[front]) front++;
-  while (back < most - front && old[old.length - 1 - back] === now[now.length - 1 - back]) back++;
-  const part = (text) => text.slice(front, text.length - back);
-  const fragment = element("span", {}, now.slice(0, front));
-  if (part(old) && old) fragment.append(element("del", {}, clip(part(old), 400)));
-  if (part(now)) fragment.append(element("ins", {}, part(now)));
-  fragment.append(now.slice(now.length - back));
+// A value with the parts marked that have changed.
+function marked(old, hunks) {
+  const fragment = element("span");
+  let at = 0;
+  for (const { keep, drop, insert } of hunks) {
+    fragment.append(old.slice(at, at + keep));
+    if (drop) fragment.append(element("del", {}, clip(old.slice(at + keep, at + keep + drop), 400)));
+    if (insert) fragment.append(element("ins", {}, insert));
+    at += keep + drop;
+  }
+  fragment.append(old.slice(at));
   return fragment;
 }
 
@@ -68,10 +90,12 @@ function showState(panel) {
   const when = from === to ? `after #${to}` : `after the step #${from} to #${to}`;
   const head = element("p", { class: "bar" }, element("label", {}, "Node ", choice), ` ${when}`);
   const now = stateAt(node, stop), old = stop ? stateAt(node, stop - 1) : now, rows = [];
-  data.states.nodes[node].fields.forEach((field, place) => {
+  const told = data.states.nodes[node], changes = new Map();
+  for (let k = lowerBound(told.stop, stop); k < told.stop.length && told.stop[k] === stop; k++) changes.set(told.field[k], k);
+  told.fields.forEach((field, place) => {
     if (!now[place] && !old[place]) return;
     const isChanged = now[place] !== old[place];
-    const value = isChanged ? marked(old[place], now[place]) : now[place];
+    const value = isChanged ? marked(old[place], hunksOf(node, changes.get(place))) : now[place];
     rows.push(element("tr", { class: isChanged ? "changed" : "", "data-field": field },
       element("th", { scope: "row" }, (isChanged ? "● " : "") + field), element("td", {}, value)));
   });

@@ -1,17 +1,17 @@
 //! The state of every node at every step, as changes: a page can show any of them.
 //!
 //! ```text
-//!   run again ──after each step──▶ look at the nodes it touched ──▶ field · kept front · kept back · new middle
+//!   run again ──after each step──▶ look at the nodes it touched ──▶ field · hunks: keep, drop, insert
 //! ```
 //!
 //! A step is one handled event with all that it brought about, as in `replay`. A field that grows
-//! by an entry per transaction would fill a page with copies of itself; what is kept of it is how
-//! many letters at its front and back stay as they were, and what stands between them now.
+//! by an entry per transaction would fill a page with copies of itself; what is kept of it is where
+//! it differs from what it was, and what stands there now.
 //! Snapshots were rejected: the reader's program makes its own as it goes.
 //!
 //! Limits: so many letters in all; after that nothing more is told, and the page says so.
 
-use super::{super::text::inert, strings::Strings};
+use super::{super::text::inert, changes, strings::Strings};
 use crate::{
     base::ids::NodeId,
     engine::{
@@ -46,9 +46,11 @@ struct NodeStates {
     /// At which stop.
     stop: Vec<u32>,
     field: Vec<u16>,
-    front: Vec<u32>,
-    back: Vec<u32>,
-    middle: Vec<u32>,
+    /// Of how many hunks a change is; these stand in lists of their own.
+    hunks: Vec<u32>,
+    keep: Vec<u32>,
+    drop: Vec<u32>,
+    insert: Vec<u32>,
     /// The values as they are now.
     #[serde(skip)]
     values: Vec<String>,
@@ -124,13 +126,16 @@ impl NodeStates {
             if self.values[place] == now {
                 continue;
             }
-            let change = Change::between(&self.values[place], now);
-            letters += change.middle.len() + 8;
+            let hunks = changes::between(&self.values[place], now);
             self.stop.push(stop);
             self.field.push(place as u16);
-            self.front.push(change.front);
-            self.back.push(change.back);
-            self.middle.push(strings.place(change.middle.to_owned()));
+            self.hunks.push(hunks.len() as u32);
+            for hunk in hunks {
+                letters += hunk.insert.len() + 8;
+                self.keep.push(hunk.keep);
+                self.drop.push(hunk.drop);
+                self.insert.push(strings.place(hunk.insert.to_owned()));
+            }
             now.clone_into(&mut self.values[place]);
         }
         letters
@@ -169,44 +174,5 @@ fn condition(condition: Condition) -> &'static str {
         Condition::Forcing => "waits for its disk",
         Condition::Paused => "paused",
         Condition::Serving => "a handler is taking its time",
-    }
-}
-
-/// What differs between two texts, counted as JavaScript counts letters.
-struct Change<'a> {
-    front: u32,
-    back: u32,
-    middle: &'a str,
-}
-
-impl<'a> Change<'a> {
-    fn between(old: &str, new: &'a str) -> Self {
-        let alike = |pairs: &mut dyn Iterator<Item = (char, char)>| {
-            pairs.take_while(|(one, other)| one == other).map(|(one, _)| one).collect::<Vec<_>>()
-        };
-        let front = alike(&mut old.chars().zip(new.chars()));
-        let start: usize = front.iter().map(|one| one.len_utf8()).sum();
-        let back = alike(&mut old[start..].chars().rev().zip(new[start..].chars().rev()));
-        let end = new.len() - back.iter().map(|one| one.len_utf8()).sum::<usize>();
-        let count = |letters: &[char]| letters.iter().map(|one| one.len_utf16() as u32).sum();
-        Self { front: count(&front), back: count(&back), middle: &new[start..end] }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_change_makes_the_new_text_of_the_old_one(old in "[abé😀]{0,9}", new in "[abé😀]{0,9}") {
-            let change = Change::between(&old, &new);
-            let units: Vec<u16> = old.encode_utf16().collect();
-            let (front, back) = (change.front as usize, units.len() - change.back as usize);
-            prop_assert!(front <= back);
-            let whole = [&units[..front], &change.middle.encode_utf16().collect::<Vec<_>>(), &units[back..]];
-            prop_assert_eq!(whole.concat(), new.encode_utf16().collect::<Vec<_>>());
-        }
     }
 }

@@ -1,4 +1,7 @@
 //! Texts of a page, each kept once: an event names its words by a number.
+//!
+//! Numbers are given in the order of first use, so that equal runs give equal pages. Most events of
+//! a run say what others said before; columns of numbers are a fifth of the same texts written out.
 
 use std::collections::BTreeMap;
 

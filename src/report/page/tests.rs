@@ -1,4 +1,11 @@
 //! The page as a program reads it: what is in the data, and that nothing in it can act.
+//!
+//! ```text
+//!   run ──page──▶ document ──taken apart──▶ columns ──put together──▶ the entries of the run
+//! ```
+//!
+//! What the page's own program makes of the data is tested in a browser (`tests/browser.rs`); here
+//! the data is put together again in Rust and compared with the run that it came from.
 
 use super::*;
 use crate::report::fixture::{Sketch, hostile};
