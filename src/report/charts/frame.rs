@@ -246,11 +246,11 @@ pub(super) fn short(value: f64) -> String {
 }
 
 pub(super) fn caption() -> TextStyle<'static> {
-    ("sans-serif", 19).into_font().color(&TEXT)
+    ("sans-serif", 21).into_font().color(&TEXT)
 }
 
 pub(super) fn small(colour: RGBColor) -> TextStyle<'static> {
-    ("sans-serif", 13).into_font().color(&colour)
+    ("sans-serif", 15).into_font().color(&colour)
 }
 
 /// Axes without a mesh.

@@ -234,9 +234,7 @@ function paintShapes(pen, first, last, top, isDense) {
 function paintTimes(pen, top, bottom, left) {
   const { at, y } = diagram.scale.rows;
   pen.fillStyle = colours.ground;
-  pen.globalAlpha = 0.9;
   if (left > 0) pen.fillRect(0, 0, LEFT - 12, bottom - top);
-  pen.globalAlpha = 1;
   pen.fillStyle = colours.faint;
   pen.font = FONT;
   pen.textAlign = "right";

@@ -54,17 +54,25 @@ function stateAt(node, stop) {
   return values;
 }
 
+// A long text that has not changed, folded to its ends until somebody wants to see it.
+function folded(text) {
+  const SHOWN = 60;
+  if (text.length < 4 * SHOWN) return [text];
+  const fold = element("button", { type: "button", class: "fold", title: "show what has not changed", on: { click: () => fold.classList.toggle("open") } }, text.slice(SHOWN, -SHOWN));
+  return [text.slice(0, SHOWN), fold, text.slice(-SHOWN)];
+}
+
 // A value with the parts marked that have changed.
 function marked(old, hunks) {
   const fragment = element("span");
   let at = 0;
   for (const { keep, drop, insert } of hunks) {
-    fragment.append(old.slice(at, at + keep));
+    fragment.append(...folded(old.slice(at, at + keep)));
     if (drop) fragment.append(element("del", {}, clip(old.slice(at + keep, at + keep + drop), 400)));
     if (insert) fragment.append(element("ins", {}, insert));
     at += keep + drop;
   }
-  fragment.append(old.slice(at));
+  fragment.append(...folded(old.slice(at)));
   return fragment;
 }
 
