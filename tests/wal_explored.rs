@@ -80,21 +80,31 @@ fn no_crash_in_a_checkpoint_takes_what_anyone_knows() {
 
 #[test]
 fn without_a_step_some_crash_breaks_what_it_guards_and_so_does_its_script() {
-    for (step, property) in [
-        ("ForceBeforeAcknowledge", "recovery.acknowledged"),
-        ("SyncNames", "recovery.acknowledged"),
-        ("ReadOnlyDurable", "recovery.read"),
+    // With a timer set behind the answer, the shortest way is a crash inside a call.
+    let inside = r#"WhenIdle("50ms")"#;
+    for (step, property, seal) in [
+        ("ForceBeforeAcknowledge", "recovery.acknowledged", "Never"),
+        ("ForceBeforeAcknowledge", "recovery.acknowledged", inside),
+        ("SyncNames", "recovery.acknowledged", "Never"),
+        ("ReadOnlyDurable", "recovery.read", "Never"),
     ] {
         let plan = scenario(&[
+            ("protocol.seal", seal),
             ("ablate", &format!("[\"{step}\"]")),
             ("expect", &format!("Violates(\"{property}\")")),
         ]);
-        let (model, explored) = explore(&plan, (2, 1, None));
+        let (model, explored) = explore(&plan, (2, 1, Some(0)));
         assert_eq!(explored.report.end, End::Violated, "{step}");
         let found = &explored.report.violations[0];
         assert_eq!(found.violation.property, property, "{step}");
         let draft = export(&Registry::built_in(), &plan, &model, found)
             .unwrap_or_else(|error| panic!("{step}: {error}\n{:#?}", found.story));
+        assert_eq!(
+            draft.text().contains(r#"Deliver("Forced")"#),
+            seal == inside,
+            "{}",
+            draft.text()
+        );
         let written = load(&Registry::built_in(), "written", &Edited::new(draft.text()));
         let written = written.unwrap_or_else(|error| panic!("{:?}", error.mistakes));
         for seed in [1, 7] {

@@ -10,6 +10,9 @@
 //!
 //! Optimized, ten thousand seeds are proved; without optimization a twentieth of them. Each ablated
 //! step is also run against its twin: the same seeds with the step kept, which must be green.
+//!
+//! Budgets, optimized and on one core: a minute for all that is not ignored, five more for ten
+//! thousand seeds of every scenario, which is (`cargo test --release --test wal_swarm -- --ignored`).
 
 use splitbrain::{
     base::{

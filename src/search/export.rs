@@ -11,6 +11,8 @@
 //! in a recording of what was built so far, so that names and counts are the engine's own. Solving
 //! for all instants at once was rejected: a wrong guess would show only in the end.
 //!
+//! This file is long because every kind of act is placed here, each by looking at a run.
+//!
 //! Limits: an order that needs a timer to be late, a client to be patient and impatient at once, or
 //! something to come between a sync and the call behind it or between two reads, has no scenario.
 //! Whether there is one is decided by running it, never assumed.
@@ -187,18 +189,7 @@ impl<'a> Exporter<'a> {
 
     fn place(&mut self, act: &Act) -> Result<bool, NotExported> {
         match &act.what {
-            Happens::Boot(node) => {
-                let crash = self.crashed.iter().rfind(|(crashed, ..)| crashed == node);
-                let Some(&(_, fault, at)) = crash else { return Ok(false) };
-                let (_, run) = self.played(Duration::ZERO)?;
-                self.done.extend(begun(&run, *node));
-                let span = SpanText::Between(self.now - at, self.now - at);
-                if let Do::Crash { down, .. } = &mut self.draft.faults[fault].r#do {
-                    *down = span;
-                }
-                self.cut_boot(*node, act);
-                Ok(true)
-            }
+            Happens::Boot(node) => self.boot(*node, act),
             Happens::Deliver { from, to, text } if from == to => match act.cut {
                 Some(effects) => self.cut_call(*to, text, effects, act),
                 None => Ok(true), // A call is made at once.
@@ -220,20 +211,7 @@ impl<'a> Exporter<'a> {
                 self.crash(*node, CutAt::Boundary, act);
                 Ok(true)
             }
-            Happens::Invoke(entry) => {
-                self.invoked.push((entry.op, self.now, *entry));
-                self.draft.operations.push(Asked {
-                    at: self.now,
-                    client: entry.client.0 + 1,
-                    op: Some(entry.op.0),
-                    node: None,
-                    ask: entry.operation,
-                });
-                let (_, run) = self.played(Duration::ZERO)?;
-                let node = run.catalog.node(entry.node).to_owned();
-                self.draft.operations.last_mut().expect("it was just added").node = Some(node);
-                Ok(true)
-            }
+            Happens::Invoke(entry) => self.invoke(entry),
             Happens::Request(op) => {
                 let Some((client, node)) = self.ends_of(*op) else { return Ok(false) };
                 self.cut(node, act);
@@ -260,6 +238,34 @@ impl<'a> Exporter<'a> {
             }
             Happens::Link => Ok(true),
         }
+    }
+
+    /// The crash before it lasts until now, and has ended what the disk was at.
+    fn boot(&mut self, node: NodeId, act: &Act) -> Result<bool, NotExported> {
+        let crash = self.crashed.iter().rfind(|(crashed, ..)| *crashed == node);
+        let Some(&(_, fault, at)) = crash else { return Ok(false) };
+        let (_, run) = self.played(Duration::ZERO)?;
+        self.done.extend(begun(&run, node));
+        if let Do::Crash { down, .. } = &mut self.draft.faults[fault].r#do {
+            *down = SpanText::Between(self.now - at, self.now - at);
+        }
+        self.cut_boot(node, act);
+        Ok(true)
+    }
+
+    fn invoke(&mut self, entry: &HistoryEntry) -> Result<bool, NotExported> {
+        self.invoked.push((entry.op, self.now, *entry));
+        self.draft.operations.push(Asked {
+            at: self.now,
+            client: entry.client.0 + 1,
+            op: Some(entry.op.0),
+            node: None,
+            ask: entry.operation,
+        });
+        let (_, run) = self.played(Duration::ZERO)?;
+        let node = run.catalog.node(entry.node).to_owned();
+        self.draft.operations.last_mut().expect("it was just added").node = Some(node);
+        Ok(true)
     }
 
     fn ends_of(&self, op: OpId) -> Option<(ClientId, NodeId)> {
