@@ -21,7 +21,7 @@ use splitbrain::{
         operations::{Answer, Ending},
         trace::{Kind, Recording},
         untimed::{
-            Outcome, OutcomeId, SituationId, Stimulus, Timers, Untimed, UntimedOptions,
+            DiskIs, Outcome, OutcomeId, SituationId, Stimulus, Timers, Untimed, UntimedOptions,
             asked::first_operations,
         },
     },
@@ -320,7 +320,7 @@ fn then(
     let [only] = &ways(nodes, at, stimulus)[..] else { panic!("one way is expected") };
     let mut answers: Vec<_> = only.answers.iter().map(|(_, answer)| *answer).collect();
     let mut at = only.next;
-    while nodes.situation(at).is_forcing {
+    while nodes.situation(at).disk != DiskIs::Idle {
         let [only] = &ways(nodes, at, Stimulus::Durable)[..] else { panic!("one way is expected") };
         answers.extend(only.answers.iter().map(|(_, answer)| *answer));
         at = only.next;

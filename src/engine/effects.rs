@@ -80,6 +80,7 @@ impl<P: Protocol> Core<P> {
     }
 
     /// Decides a message's fate and puts it on its way.
+    #[expect(clippy::inline_always, reason = "most messages have no twist: nothing is asked then")]
     #[inline(always)]
     fn launch(&mut self, envelope: Envelope<P::Message>, topic: Topic, twist: &Twist) {
         let ends = (Endpoint::from(envelope.from), Endpoint::from(envelope.to));

@@ -128,6 +128,17 @@ pub struct FilesKept {
     pub names_all: u32,
 }
 
+/// What a disk is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskIs {
+    /// Nothing.
+    Idle,
+    /// It makes something durable.
+    Forcing,
+    /// It reads files.
+    Reading,
+}
+
 /// What can be said of a situation without its types.
 #[derive(Clone, Debug)]
 pub struct Situation {
@@ -139,10 +150,8 @@ pub struct Situation {
     pub is_up: bool,
     /// Whether it takes input: it is up and does not wait for its disk.
     pub takes_input: bool,
-    /// Whether the disk is at work.
-    pub is_forcing: bool,
-    /// Whether it reads files.
-    pub is_reading: bool,
+    /// What the disk is at.
+    pub disk: DiskIs,
     /// The timers that may fire, by place.
     pub timers: Vec<u16>,
     /// Messages to itself that wait.

@@ -9,8 +9,8 @@
 //! falls after i effects, for i = 0, 1, … until it finds no effect to fall between.
 
 use super::{
-    Coverage, Cut, Handler, MessageId, MessageInfo, NotExplorable, Outcome, OutcomeId, Situation,
-    SituationId, Stimulus, Timers, Untimed, UntimedOptions,
+    Coverage, Cut, DiskIs, Handler, MessageId, MessageInfo, NotExplorable, Outcome, OutcomeId,
+    Situation, SituationId, Stimulus, Timers, Untimed, UntimedOptions,
     key::{Parts, comes_first, timers_key},
 };
 use crate::base::{
@@ -231,8 +231,11 @@ impl<P: Protocol> Nodes<P> {
             key,
             is_up: !down,
             takes_input: !down && cell.busy & FORCING == 0,
-            is_forcing: !jobs.is_empty(),
-            is_reading: matches!(jobs.front(), Some(Job::Read(_))),
+            disk: match jobs.front() {
+                None => DiskIs::Idle,
+                Some(Job::Read(_)) => DiskIs::Reading,
+                Some(Job::Log(_) | Job::File(..) | Job::Names(_)) => DiskIs::Forcing,
+            },
             timers: self.may_fire(&armed),
             local,
         };

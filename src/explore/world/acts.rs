@@ -12,7 +12,7 @@ use crate::{
     base::ids::{NodeId, OpId},
     engine::{
         operations::{Answer, HistoryEntry},
-        untimed::{Cut, FilesKept, OutcomeId, Stimulus},
+        untimed::{Cut, DiskIs, FilesKept, OutcomeId, Stimulus},
     },
     explore::model::{Ordinal, Path, replay},
 };
@@ -114,7 +114,7 @@ impl WorldModel {
         let inner = self.inner.borrow();
         let outcome = inner.untimed.outcome(way);
         let at = state.nodes[usize::from(node.0)];
-        let is_reading = inner.untimed.situation(at).is_reading;
+        let is_reading = inner.untimed.situation(at).disk == DiskIs::Reading;
         let what = match stimulus {
             Stimulus::Boot => Happens::Boot(node),
             Stimulus::Deliver(message) | Stimulus::Local(message) => {

@@ -17,7 +17,7 @@ use crate::{
     engine::{
         operations::Ending,
         signal::What,
-        untimed::{MessageId, Outcome, OutcomeId, SituationId, Stimulus, asked::Asked},
+        untimed::{DiskIs, MessageId, Outcome, OutcomeId, SituationId, Stimulus, asked::Asked},
     },
     explore::{model::Ordinal, monitors::Teller},
 };
@@ -34,10 +34,10 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     pub(super) fn node(&mut self, node: NodeId) {
         let at = self.state.nodes[usize::from(node.0)];
-        let (is_up, takes_input, is_forcing) = {
+        let (is_up, takes_input, disk) = {
             let inner = self.model.inner.borrow();
             let situation = inner.untimed.situation(at);
-            (situation.is_up, situation.takes_input, situation.is_forcing)
+            (situation.is_up, situation.takes_input, situation.disk)
         };
         if !is_up {
             self.stimulate(node, Stimulus::Boot);
@@ -46,7 +46,7 @@ impl Walk<'_> {
         if takes_input {
             self.inputs(node, at);
         }
-        if is_forcing {
+        if disk != DiskIs::Idle {
             self.stimulate(node, Stimulus::Durable);
         }
         if self.state.left.crashes > 0 {

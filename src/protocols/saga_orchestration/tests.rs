@@ -150,7 +150,7 @@ fn settings_that_make_no_sense_are_refused_with_reasons() {
     let letter = step("letter", &["pivot"], StepKind::Retriable);
     assert_eq!(reasons(&[first.clone(), pivot.clone(), letter.clone()]), 0);
     assert_eq!(reasons(&[]), 1, "nothing to do");
-    assert_eq!(reasons(&[pivot.clone()]), 1, "it waits for nobody");
+    assert_eq!(reasons(std::slice::from_ref(&pivot)), 1, "it waits for nobody");
     assert_eq!(reasons(&[first.clone(), first.clone()]), 1, "two of a name");
     let early = step("early", &[], StepKind::Retriable);
     assert_eq!(reasons(&[first.clone(), early, pivot.clone()]), 1, "before the pivot");
