@@ -141,8 +141,6 @@ pub struct Situation {
     pub takes_input: bool,
     /// Whether the disk is at work.
     pub is_forcing: bool,
-    /// Whether it reads files.
-    pub is_reading: bool,
     /// The timers that may fire, by place.
     pub timers: Vec<u16>,
     /// Messages to itself that wait.
@@ -233,6 +231,9 @@ pub trait Untimed {
 
     /// A situation, by number.
     fn situation(&self, at: SituationId) -> &Situation;
+
+    /// Whether what the disk works on is a read of a file.
+    fn is_reading(&self, at: SituationId) -> bool;
 
     /// A message, by number.
     fn message(&self, message: MessageId) -> &MessageInfo;

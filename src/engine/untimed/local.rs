@@ -232,7 +232,6 @@ impl<P: Protocol> Nodes<P> {
             is_up: !down,
             takes_input: !down && cell.busy & FORCING == 0,
             is_forcing: !jobs.is_empty(),
-            is_reading: matches!(jobs.front(), Some(Job::Read(_))),
             timers: self.may_fire(&armed),
             local,
         };
@@ -399,6 +398,10 @@ impl<P: Protocol> Untimed for Nodes<P> {
 
     fn situation(&self, at: SituationId) -> &Situation {
         &self.places[at.0 as usize].shown
+    }
+
+    fn is_reading(&self, at: SituationId) -> bool {
+        matches!(self.places[at.0 as usize].jobs.front(), Some(Job::Read(_)))
     }
 
     fn message(&self, message: MessageId) -> &MessageInfo {

@@ -114,7 +114,7 @@ impl WorldModel {
         let inner = self.inner.borrow();
         let outcome = inner.untimed.outcome(way);
         let at = state.nodes[usize::from(node.0)];
-        let is_reading = inner.untimed.situation(at).is_reading;
+        let is_reading = inner.untimed.is_reading(at);
         let what = match stimulus {
             Stimulus::Boot => Happens::Boot(node),
             Stimulus::Deliver(message) | Stimulus::Local(message) => {
