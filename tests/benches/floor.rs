@@ -210,7 +210,7 @@ impl Pending for Wheel {
                 return Some(event);
             }
             self.at += 1;
-            self.buckets[self.at % BUCKETS].sort_unstable_by(|one, other| other.key.cmp(&one.key));
+            self.buckets[self.at % BUCKETS].sort_unstable_by_key(|event| Reverse(event.key));
         }
     }
     fn clear(&mut self) {

@@ -136,6 +136,7 @@ pub(crate) struct PingPong;
 
 protocol!(PingPong, |_| 2);
 
+#[expect(clippy::unused_self, reason = "called as the methods of those that have a state")]
 impl PingPong {
     fn begin(&mut self, ctx: &mut ctx::Ctx<'_, Self>) {
         if ctx.me() == NodeId(0) {
@@ -218,6 +219,7 @@ fn next_of(me: u16, number: u32, nodes: u16) -> u16 {
     ((me + ahead) % nodes) as u16
 }
 
+#[expect(clippy::unused_self, reason = "called as the methods of those that have a state")]
 impl Tokens {
     fn begin(&mut self, ctx: &mut ctx::Ctx<'_, Self>) {
         for token in 0..ctx.config().each {
