@@ -46,7 +46,8 @@ fn chain(steps: usize, extra: &str) -> String {
 
 /// So many orders at once, in a world in which nothing is lost and everything takes its time.
 fn world(protocol: &str, orders: u64) -> Plan {
-    let order = |n: u64| format!(r#"(at: "1ms", client: {n}, ask: Own(kind: 1, key: 0, value: 1))"#);
+    let order =
+        |n: u64| format!(r#"(at: "1ms", client: {n}, ask: Own(kind: 1, key: 0, value: 1))"#);
     let orders: Vec<String> = (1..=orders).map(order).collect();
     let text = format!(
         r#"Scenario(

@@ -269,9 +269,15 @@ fn each_countermeasure_lowers_its_anomaly_and_has_its_price() {
     let table = [
         ("none", anomalies(&[])),
         ("commutative update", anomalies(&[("protocol.update", "Commutative")])),
-        ("reread value", anomalies(&[("protocol.update", "Reread"), ("protocol.compensation", parked)])),
+        (
+            "reread value",
+            anomalies(&[("protocol.update", "Reread"), ("protocol.compensation", parked)]),
+        ),
         ("semantic lock", anomalies(&[("protocol.lock", "Semantic")])),
-        ("by value", anomalies(&[("protocol.lock", "ByValue(10)"), ("workload.quantity_max", "3")])),
+        (
+            "by value",
+            anomalies(&[("protocol.lock", "ByValue(10)"), ("workload.quantity_max", "3")]),
+        ),
         ("none, by value", anomalies(&[("workload.quantity_max", "3")])),
         ("pessimistic view", anomalies(&[("protocol.steps", PESSIMISTIC)])),
     ];
@@ -285,7 +291,8 @@ fn each_countermeasure_lowers_its_anomaly_and_has_its_price() {
             row.messages
         );
     }
-    let [none, commutative, reread, lock, by_value, all_values, pessimistic] = table.map(|(_, row)| row);
+    let [none, commutative, reread, lock, by_value, all_values, pessimistic] =
+        table.map(|(_, row)| row);
     assert!(none.dirty_reads.rate() > 0.1 && none.lost_updates.rate() > 0.1, "{none:?}");
     assert_eq!(commutative.lost_updates.hits, 0);
     assert_eq!(reread.lost_updates.hits, 0);

@@ -43,7 +43,10 @@ pub struct Call {
 impl Orchestrator {
     pub(super) fn call(&mut self, way: Way, at: At, sent: Sent, ctx: &mut Ctx<'_>) {
         let Some(saga) = self.saga(at.saga) else { return };
-        if way == Way::Do && saga.course == Course::Backward && !self.is_awaited(&saga, at.step, ctx) {
+        if way == Way::Do
+            && saga.course == Course::Backward
+            && !self.is_awaited(&saga, at.step, ctx)
+        {
             return; // It has turned since its steps were found ready.
         }
         let id = call_id(way, at);

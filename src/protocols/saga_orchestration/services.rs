@@ -16,8 +16,9 @@
 //! compensation, never by a step.
 
 use super::{
-    At, Ctx, Job, Message, Order, Refusal, Step, telling::Tell,
+    At, Ctx, Job, Message, Order, Refusal, Step,
     settings::{Action, Config, Plan, Refuse, Update},
+    telling::Tell,
 };
 use crate::{
     base::ids::{NodeId, Topic},
