@@ -133,7 +133,7 @@ const RUNS: [(&str, &[Shown]); 6] = [
 ];
 
 /// Studies, with the seeds that the gallery spends on each.
-const STUDIES: [(&str, u32); 7] = [
+const STUDIES: [(&str, u32); 9] = [
     ("in_doubt_by_downtime", 60),
     ("presumptions_abort", 20),
     ("presumptions_commit", 20),
@@ -141,6 +141,8 @@ const STUDIES: [(&str, u32); 7] = [
     ("quorum_latency", 20),
     ("fsync_policy", 60),
     ("group_commit", 10),
+    ("saga_anomalies", 60),
+    ("saga_against_two_phase_commit", 40),
 ];
 
 /// All of it may not be larger.
