@@ -273,7 +273,7 @@ fn the_overview_alone_says_who_is_blocked_on_what_from_when_to_when() {
     assert_eq!(blocked.len(), 3, "each of them once");
     // A bar covers its span of the width, in its lane, and says the name and the two instants.
     let wide = shown.number("document.getElementById('minimap').clientWidth") as f64;
-    let end = shown.run.end.quiet_at.as_nanos() as f64;
+    let end = shown.run.end.end.as_nanos() as f64;
     let number = |one: &Value, key: &str| one[key].as_f64().expect("a number");
     for one in &blocked {
         for (edge, instant) in [("x0", "since"), ("x1", "until")] {
