@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use yaml_rust2::{Yaml, YamlLoader};
+use serde_yaml_ng::Value as Yaml;
 
 const SWARM: &str = "scenarios/two_phase_commit/swarm.ron";
 const HAPPY: &str = "scenarios/two_phase_commit/happy_path.ron";
@@ -433,16 +433,16 @@ fn commands(recipe: &str) -> Vec<String> {
 /// The scripts of all jobs: `run` of a step at GitHub, `script` of a job at GitLab.
 fn scripts(yaml: &Yaml) -> Vec<String> {
     let mut found = Vec::new();
-    for (key, value) in yaml.as_hash().into_iter().flatten() {
+    for (key, value) in yaml.as_mapping().into_iter().flatten() {
         match (key.as_str(), value) {
             (Some("run"), Yaml::String(line)) => found.push(line.clone()),
-            (Some("script"), Yaml::Array(lines)) => {
+            (Some("script"), Yaml::Sequence(lines)) => {
                 found.extend(lines.iter().map(|line| line.as_str().unwrap().to_owned()));
             }
             _ => found.extend(scripts(value)),
         }
     }
-    for item in yaml.as_vec().into_iter().flatten() {
+    for item in yaml.as_sequence().into_iter().flatten() {
         found.extend(scripts(item));
     }
     found
@@ -454,8 +454,8 @@ fn the_commands_of_every_recipe_are_commands_of_this_program() {
     let variables = [("CI_NODE_INDEX", "2"), ("CI_NODE_TOTAL", "4"), ("CI_COMMIT_SHA", "abc")];
     for name in ["github", "gitlab"] {
         let recipe = fs::read_to_string(format!("book/recipes/{name}.yml")).unwrap();
-        let yaml = YamlLoader::load_from_str(&recipe).unwrap();
-        assert!(scripts(&yaml[0]).concat().contains("splitbrain sweep"), "{name} runs nothing");
+        let yaml: Yaml = serde_yaml_ng::from_str(&recipe).unwrap();
+        assert!(scripts(&yaml).concat().contains("splitbrain sweep"), "{name} runs nothing");
         let commands = commands(&recipe);
         assert_eq!(commands.len(), 4, "{name}: {commands:?}");
         for command in commands {

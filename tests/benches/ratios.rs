@@ -20,7 +20,7 @@ mod loops;
 
 use floor::{Binary, Floor, Pending, Wheel};
 use loops::{DELAY_NANOS, holders_by_hand, plan, players_by_hand, quorum_by_hand};
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ThreadTime;
 use splitbrain::base::ids::Seed;
 use std::{fmt::Write, hint::black_box};
 
@@ -130,17 +130,11 @@ fn tiny(name: &'static str, small: &'static Small, upto: u32, runs: u64) -> Pair
     }
 }
 
-/// Nanoseconds of processor time of this thread.
-fn processor_nanos() -> u64 {
-    let spent = clock_gettime(ClockId::ThreadCPUTime);
-    spent.tv_sec as u64 * 1_000_000_000 + spent.tv_nsec as u64
-}
-
 /// Nanoseconds per unit.
 fn timed(half: &mut Half, seed: u64) -> f64 {
-    let begin = processor_nanos();
+    let begin = ThreadTime::now();
     let units = half(seed);
-    (processor_nanos() - begin) as f64 / units.max(1) as f64
+    begin.elapsed().as_nanos() as f64 / units.max(1) as f64
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
