@@ -11,12 +11,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use roxmltree::{Document, Node};
+use serde_yaml_ng::Value as Yaml;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
-use serde_yaml_ng::Value as Yaml;
 
 const SWARM: &str = "scenarios/two_phase_commit/swarm.ron";
 const HAPPY: &str = "scenarios/two_phase_commit/happy_path.ron";

@@ -18,9 +18,9 @@
 mod floor;
 mod loops;
 
+use cpu_time::ThreadTime;
 use floor::{Binary, Floor, Pending, Wheel};
 use loops::{DELAY_NANOS, holders_by_hand, plan, players_by_hand, quorum_by_hand};
-use cpu_time::ThreadTime;
 use splitbrain::base::ids::Seed;
 use std::{fmt::Write, hint::black_box};
 
