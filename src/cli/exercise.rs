@@ -19,6 +19,7 @@ use super::{
     Environment, Format,
     caught::caught,
     exit::Code,
+    explain::wrap,
     threads::{INTERRUPTED, Threads, count, listen_to_interrupts},
 };
 use crate::{
@@ -214,7 +215,7 @@ impl<'a> School<'a> {
         let seen = progress.hints(&exercise.id);
         let shown = (seen + 1).min(hints.len());
         for (place, hint) in hints.iter().take(shown).enumerate() {
-            let text = show::wrapped(hint, "  ");
+            let text = wrap(hint, "  ");
             let number = place + 1;
             self.environment.print(&format!("hint {number} of {}\n{text}\n", hints.len()));
         }

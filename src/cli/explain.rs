@@ -294,12 +294,12 @@ const WORDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Breaks a text into lines of at most 92 characters behind an indentation.
-fn wrap(text: &str, indentation: &str) -> String {
+/// A text in lines of at most 92 characters behind an indentation.
+pub(super) fn wrap(text: &str, indentation: &str) -> String {
     let mut lines = vec![String::from(indentation)];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is always a line");
-        if line.len() + word.len() > 92 && line.len() > indentation.len() {
+        if line.len() > indentation.len() && line.chars().count() + word.chars().count() >= 92 {
             lines.push(format!("{indentation}{word}"));
         } else {
             if line.len() > indentation.len() {

@@ -174,7 +174,7 @@ pub(super) const SERVING: u8 = 8;
 #[repr(C, align(64))]
 pub(super) struct Cell<M, R, T> {
     pub(super) busy: u8,
-    /// Whether there is a doom.
+    /// Whether there is a doom: who has none looks no further, for the doom lies lines away.
     doomed: bool,
     pub(super) incarnation: u16,
     /// How many of the held effects change the log.

@@ -249,9 +249,7 @@ impl Network {
         attempt: u32,
     ) -> Option<(Duration, Option<Duration>)> {
         let Link { latency, loss, duplication, .. } = &self.default;
-        let happens = |on: bool, chance: Probability, word: u32| {
-            on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
-        };
+        let happens = |on, chance, word| on && happens(chance, key, (attempt, word));
         if happens(self.lossy, *loss, 1) {
             return None;
         }
@@ -272,9 +270,7 @@ impl Network {
         let (link, place) = self.link(ends.0, ends.1);
         let law = self.law(link, label);
         let travels = |word| self.latency(law, place, key.word(attempt, word)) + link.distance;
-        let happens = |on: bool, chance: Probability, word: u32| {
-            on && chance != Probability::NEVER && chance.happens(key.word(attempt, word))
-        };
+        let happens = |on, chance, word| on && happens(chance, key, (attempt, word));
         let lost = if happens(self.lossy, link.loss, 1) {
             Some(Lost::Dropped)
         } else if happens(true, link.corruption, 4) {
@@ -358,6 +354,12 @@ impl Network {
         }
         self.cuts.iter().find(|cut| cut.stops(from, to)).filter(|_| !self.both_healed(from, to))
     }
+}
+
+/// Whether a word of a message's key makes something happen; where it never does no word is drawn.
+#[inline]
+fn happens(chance: Probability, key: Key, (attempt, word): (u32, u32)) -> bool {
+    chance != Probability::NEVER && chance.happens(key.word(attempt, word))
 }
 
 impl Cut {

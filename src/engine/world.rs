@@ -238,10 +238,10 @@ impl<P: Protocol> World<P> {
 
     /// Whether a message that arrives now is handled now: no cut, a free node, no time that passes.
     #[inline]
-    fn takes_at_once(&mut self, node: NodeId) -> bool {
+    fn takes_at_once(&self, node: NodeId) -> bool {
         self.core.network.is_whole()
             && self.core.setup.service.is_empty()
-            && self.core.cell(node).is_idle()
+            && self.core.cells[usize::from(node.0)].is_idle()
     }
 
     fn is_paused(&mut self, node: NodeId) -> bool {

@@ -54,7 +54,8 @@ pub fn standing(name: &str, view: &NodeView, detail: Detail) -> String {
     lines
 }
 
-fn condition(condition: Condition) -> &'static str {
+/// What a node is doing, in words.
+pub(super) fn condition(condition: Condition) -> &'static str {
     match condition {
         Condition::Down => "down, its memory is gone",
         Condition::Up => "up",

@@ -10,7 +10,7 @@
 //! A mark never stands alone: the words beside it say the same. What stands is said in a line; what
 //! does not stand is said first with its numbers, then as the story of one seed.
 
-use super::desk::Progress;
+use super::{super::explain::wrap, desk::Progress};
 use crate::course::{
     claims::{Found, Stands},
     load::{Course, Exercise},
@@ -128,7 +128,7 @@ pub(super) fn next_hint(exercise: &Exercise, read: usize) -> String {
 
 /// What was understood, and what comes next.
 pub(super) fn solved(exercise: &Exercise, open: Option<&Exercise>) -> String {
-    let mut text = format!("\nsolved\n{}\n", wrapped(&exercise.file.aha, "  "));
+    let mut text = format!("\nsolved\n{}\n", wrap(&exercise.file.aha, "  "));
     text += &match open {
         Some(next) => format!("\nnext  {}/task.md: {}\n", next.folder, next.file.title),
         None => "\nThat was the last one.\n".to_owned(),
@@ -157,21 +157,4 @@ pub(super) fn verify_json(exercise: &Exercise, reports: &[Report]) -> Value {
         "solved": reports.iter().all(|report| report.outcome == Outcome::Passed),
         "parts": parts.collect::<Vec<_>>(),
     })
-}
-
-/// A text in lines of at most 92 characters behind an indentation.
-pub(super) fn wrapped(text: &str, indentation: &str) -> String {
-    let mut lines = vec![String::from(indentation)];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a line");
-        if line.len() > indentation.len() && line.chars().count() + word.chars().count() >= 92 {
-            lines.push(format!("{indentation}{word}"));
-        } else {
-            if line.len() > indentation.len() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
 }

@@ -16,6 +16,7 @@
 //! Limits: eight lines; labels are ASCII; what is zero has no place on a logarithmic axis and is
 //! left out, which the notes say.
 
+use super::super::text::wrap;
 use super::frame::{self, Area, CAREFUL, DANGER, Frame, INK, LOCKED, QUIET, SOUND, TEXT, ascii};
 use plotters::{
     element::{Circle, Cross, DashedPathElement, PathElement, Rectangle, Text, TriangleMarker},
@@ -99,7 +100,7 @@ impl Curves {
         frame.draw(|root| {
             let left_out = self.left_out();
             let plane = Plane::new(self);
-            for (line, text) in wrapped(&title).iter().enumerate() {
+            for (line, text) in wrap(&title, TITLE_WIDTH).iter().enumerate() {
                 write(root, text, (14, 10 + 22 * line as i32), frame::caption());
             }
             plane.axes(self, root);
@@ -183,7 +184,7 @@ impl<'c> Plane<'c> {
         let named =
             curves.lines.iter().any(|line| !line.name.is_empty() || !line.formula.is_empty());
         let notes = f64::from(LINE) * (curves.notes.len() as f64 + 1.0);
-        let titles = wrapped(&curves.title).len() as f64;
+        let titles = wrap(&curves.title, TITLE_WIDTH).len() as f64;
         Self {
             curves,
             left: LEFT,
@@ -370,21 +371,6 @@ fn mark(root: &Area<'_>, place: (i32, i32), nth: usize) {
     .expect(SOUND);
 }
 
-/// A title in lines that fit.
-fn wrapped(title: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in title.split_whitespace() {
-        let line = lines.last_mut().expect("there is one from the start");
-        if line.is_empty() || line.len() + 1 + word.len() <= TITLE_WIDTH {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::svg::assert_sound;
@@ -444,7 +430,7 @@ mod tests {
     #[test]
     fn a_long_title_takes_two_lines_and_no_name_is_markup() {
         let long = "a finding ".repeat(12);
-        assert_eq!(wrapped(&long).len(), 2);
+        assert_eq!(wrap(&long, TITLE_WIDTH).len(), 2);
         assert!(!curves(&[1.0], Steps::Equal, Steps::Equal).draw().contains("<b>"));
     }
 }

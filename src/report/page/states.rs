@@ -11,11 +11,15 @@
 //!
 //! Limits: so many letters in all; after that nothing more is told, and the page says so.
 
-use super::{super::text::inert, changes, strings::Strings};
+use super::{
+    super::{standing::condition, text::inert},
+    changes,
+    strings::Strings,
+};
 use crate::{
     base::ids::NodeId,
     engine::{
-        look::{Condition, NodeView},
+        look::NodeView,
         runner::Simulation,
         trace::{Entry, Kind, Recording},
     },
@@ -165,14 +169,4 @@ fn told(view: &NodeView) -> Vec<(String, String)> {
         }
     }
     parts
-}
-
-fn condition(condition: Condition) -> &'static str {
-    match condition {
-        Condition::Down => "down, its memory is gone",
-        Condition::Up => "up",
-        Condition::Forcing => "waits for its disk",
-        Condition::Paused => "paused",
-        Condition::Serving => "a handler is taking its time",
-    }
 }
