@@ -93,6 +93,12 @@ fn fact_says(fact: &Fact) -> String {
             format!("changed balance {account} by {by} for saga {saga}")
         }
         Fact::SagaEnded(saga, end) => format!("ended saga {saga}: {}", end_word(*end)),
+        Fact::Lacks { key } => format!("held nothing in register {key}"),
+        Fact::Commits { number, key, event } => {
+            format!("committed event {event} of key {key} as number {number}")
+        }
+        Fact::Publishes { key, event } => format!("published event {event} of key {key}"),
+        Fact::Charges { key, amount } => format!("charged {amount} under key {key}"),
         Fact::Own { kind, key, value } => format!("stated {kind} of {key} with {value}"),
         Fact::Refuses(lsn) => format!("refused to serve: damage at {lsn}"),
     }

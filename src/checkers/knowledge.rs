@@ -81,26 +81,8 @@ impl Knowledge {
             Fact::Decided(txn, decision) => txns.entry_or_default(txn).decided = Some(decision),
             Fact::Remembers(txn) => txns.entry_or_default(txn).remembers = Some(*signal),
             Fact::Forgot(txn) => txns.entry_or_default(txn).remembers = None,
-            Fact::Voted(_, Vote::No)
-            | Fact::Declined(_)
-            | Fact::TimedOut(_)
-            | Fact::RestsOn(..)
-            | Fact::Stages { .. }
-            | Fact::Accepted(_)
-            | Fact::TookEffect(_)
-            | Fact::Holds { .. }
-            | Fact::Logged { .. }
-            | Fact::Synced(_)
-            | Fact::Applied(_)
-            | Fact::Recovered(_)
-            | Fact::Planned { .. }
-            | Fact::DidStep(..)
-            | Fact::UndidStep(..)
-            | Fact::Tombstoned(..)
-            | Fact::Moves { .. }
-            | Fact::SagaEnded(..)
-            | Fact::Refuses(_)
-            | Fact::Own { .. } => {}
+            // No other word leaves a transaction known in another way.
+            _ => {}
         }
     }
 

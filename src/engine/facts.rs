@@ -123,6 +123,34 @@ pub enum Fact {
     },
     /// A saga is over.
     SagaEnded(u64, SagaEnd),
+    /// What a node held in a register is deleted.
+    Lacks {
+        /// Which register.
+        key: u32,
+    },
+    /// A database committed a change that others are to hear of.
+    Commits {
+        /// Its place in the order of commits, from 1.
+        number: u64,
+        /// What was changed: events of one key are to be heard in the order of their commits.
+        key: u32,
+        /// The event that says so.
+        event: u64,
+    },
+    /// An event stands in a broker's log, for everyone to read; repeats state it again.
+    Publishes {
+        /// What was changed.
+        key: u32,
+        /// The event.
+        event: u64,
+    },
+    /// A resource was charged.
+    Charges {
+        /// Under which idempotency key.
+        key: u64,
+        /// How much.
+        amount: i64,
+    },
     /// What only a protocol of another crate and its checker understand.
     Own {
         /// What is said, by a number of the protocol's choosing.

@@ -56,6 +56,25 @@ pub enum Operation {
         /// The event.
         value: i64,
     },
+    /// Delete a row.
+    Delete {
+        /// Which.
+        key: u32,
+    },
+    /// Give a row another key.
+    Rename {
+        /// The key that it has.
+        from: u32,
+        /// The key that it shall have.
+        to: u32,
+    },
+    /// Charge an amount once, however often it is asked for under the same key.
+    Charge {
+        /// The idempotency key, chosen by whom the amount is charged to.
+        key: u32,
+        /// How much.
+        amount: i64,
+    },
     /// A protocol's own request, by a number of its choosing.
     Own {
         /// What is asked.

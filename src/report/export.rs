@@ -108,6 +108,9 @@ fn asked(operation: Operation) -> (&'static str, Option<u32>, Json) {
         Operation::Write { key, value } => ("write", Some(key), json!(value)),
         Operation::Cas { key, expected, value } => ("cas", Some(key), json!([expected, value])),
         Operation::Append { key, value } => ("append", Some(key), json!(value)),
+        Operation::Delete { key } => ("delete", Some(key), Json::Null),
+        Operation::Rename { from, to } => ("rename", None, json!([from, to])),
+        Operation::Charge { key, amount } => ("charge", Some(key), json!(amount)),
         Operation::Own { kind, key, value } => ("own", Some(key), json!([kind, value])),
     }
 }

@@ -227,6 +227,9 @@ pub(super) fn operation_words(operation: Operation) -> String {
             format!("write {key} = {value} if {expected}")
         }
         Operation::Append { key, value } => format!("append {value} to {key}"),
+        Operation::Delete { key } => format!("delete {key}"),
+        Operation::Rename { from, to } => format!("rename {from} to {to}"),
+        Operation::Charge { key, amount } => format!("charge {amount} under key {key}"),
         Operation::Own { kind, key, value } => format!("request {kind} of {key} with {value}"),
     }
 }
