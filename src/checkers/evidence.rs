@@ -114,7 +114,7 @@ fn end_word(end: SagaEnd) -> &'static str {
 }
 
 /// The word for a decision.
-pub(super) fn decision_word(decision: Decision) -> &'static str {
+pub fn decision_word(decision: Decision) -> &'static str {
     match decision {
         Decision::Commit => "commit",
         Decision::Abort => "abort",
@@ -163,7 +163,7 @@ pub fn no_such_property(property: &str) -> Result<(), String> {
 }
 
 /// All facts ever stated, with position and node.
-pub(super) fn stated(signals: &[Signal]) -> impl Iterator<Item = (usize, NodeId, Fact)> {
+pub fn stated(signals: &[Signal]) -> impl Iterator<Item = (usize, NodeId, Fact)> {
     signals.iter().enumerate().filter_map(|(position, signal)| match signal.what {
         What::Stated(node, fact) => Some((position, node, fact)),
         _ => None,
@@ -171,12 +171,12 @@ pub(super) fn stated(signals: &[Signal]) -> impl Iterator<Item = (usize, NodeId,
 }
 
 /// Was this fact ever stated, by anyone?
-pub(super) fn was_stated(signals: &[Signal], wanted: Fact) -> bool {
+pub fn was_stated(signals: &[Signal], wanted: Fact) -> bool {
     stated(signals).any(|(_, _, fact)| fact == wanted)
 }
 
 /// What a node knows at the end: all that it stated or replayed since its last boot.
-pub(super) fn known(signals: &[Signal], node: NodeId) -> impl Iterator<Item = (usize, Fact)> {
+pub fn known(signals: &[Signal], node: NodeId) -> impl Iterator<Item = (usize, Fact)> {
     let booted = signals.iter().rposition(|signal| signal.what == What::Booted(node));
     signals.iter().enumerate().skip(booted.unwrap_or(0)).filter_map(move |(position, signal)| {
         match signal.what {
@@ -189,7 +189,7 @@ pub(super) fn known(signals: &[Signal], node: NodeId) -> impl Iterator<Item = (u
 }
 
 /// The last decision on a transaction that a node knows at the end.
-pub(super) fn known_decision(signals: &[Signal], node: NodeId, txn: TxnId) -> Option<Decision> {
+pub fn known_decision(signals: &[Signal], node: NodeId, txn: TxnId) -> Option<Decision> {
     let decisions = known(signals, node).filter_map(|(_, fact)| match fact {
         Fact::Decided(of, decision) if of == txn => Some(decision),
         _ => None,
@@ -198,7 +198,7 @@ pub(super) fn known_decision(signals: &[Signal], node: NodeId, txn: TxnId) -> Op
 }
 
 /// All nodes that the signals speak of.
-pub(super) fn nodes(signals: &[Signal]) -> Vec<NodeId> {
+pub fn nodes(signals: &[Signal]) -> Vec<NodeId> {
     let mut nodes: Vec<_> = signals.iter().filter_map(|signal| place(&signal.what)).collect();
     nodes.sort_unstable();
     nodes.dedup();
@@ -206,18 +206,18 @@ pub(super) fn nodes(signals: &[Signal]) -> Vec<NodeId> {
 }
 
 /// Is a node up at the end?
-pub(super) fn is_up(signals: &[Signal], node: NodeId) -> bool {
+pub fn is_up(signals: &[Signal], node: NodeId) -> bool {
     let turns = [What::Crashed(node), What::Booted(node)];
     let last = signals.iter().rev().find(|signal| turns.contains(&signal.what));
     last.is_none_or(|signal| signal.what == What::Booted(node))
 }
 
 /// Did no fault have an effect?
-pub(super) fn undisturbed(signals: &[Signal]) -> bool {
+pub fn undisturbed(signals: &[Signal]) -> bool {
     !signals.iter().any(|signal| matches!(signal.what, What::Disturbed | What::Crashed(_)))
 }
 
 /// Were there no faults, or are they over?
-pub(super) fn settled(signals: &[Signal]) -> bool {
+pub fn settled(signals: &[Signal]) -> bool {
     undisturbed(signals) || signals.iter().any(|signal| signal.what == What::Healed)
 }

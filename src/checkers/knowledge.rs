@@ -28,18 +28,18 @@ use crate::{
 
 /// What one node knows of one transaction.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Known {
+pub struct Known {
     /// It voted Yes.
-    pub(super) yes: Option<Signal>,
+    pub yes: Option<Signal>,
     /// It has decided.
-    pub(super) decided: Option<Decision>,
+    pub decided: Option<Decision>,
     /// It must remember it.
-    pub(super) remembers: Option<Signal>,
+    pub remembers: Option<Signal>,
 }
 
 /// What all nodes know.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Knowledge {
+pub struct Knowledge {
     nodes: ByNode<Mind>,
 }
 
@@ -51,7 +51,7 @@ struct Mind {
 
 impl Knowledge {
     /// Nobody knows anything, all are up.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         for mind in self.nodes.iter_mut() {
             mind.down = false;
             mind.txns.clear();
@@ -59,7 +59,7 @@ impl Knowledge {
     }
 
     /// Takes one signal.
-    pub(super) fn on_signal(&mut self, signal: &Signal) {
+    pub fn on_signal(&mut self, signal: &Signal) {
         match signal.what {
             What::Stated(node, fact) | What::Replayed(node, fact) => {
                 self.learn(node, fact, signal);
@@ -87,7 +87,7 @@ impl Knowledge {
     }
 
     /// What each node that is up knows of each transaction.
-    pub(super) fn of_the_living(&self) -> impl Iterator<Item = (NodeId, TxnId, &Known)> {
+    pub fn of_the_living(&self) -> impl Iterator<Item = (NodeId, TxnId, &Known)> {
         let living = self.nodes.iter().filter(|(_, mind)| !mind.down);
         living
             .flat_map(|(node, mind)| mind.txns.iter().map(move |(&txn, known)| (node, txn, known)))
@@ -95,7 +95,7 @@ impl Knowledge {
 
     /// Folds in who is down and what each node that is up knows; of one that is down, its boot will
     /// tell.
-    pub(super) fn fold(&self, fold: &mut Fold) {
+    pub fn fold(&self, fold: &mut Fold) {
         let down = self.nodes.iter().filter(|(_, mind)| mind.down);
         down.for_each(|(node, _)| fold.word(1 << 16 | u64::from(node.0)));
         for (node, txn, known) in self.of_the_living() {
@@ -110,17 +110,17 @@ impl Knowledge {
     }
 
     /// Is the node down?
-    pub(super) fn is_down(&self, node: NodeId) -> bool {
+    pub fn is_down(&self, node: NodeId) -> bool {
         self.nodes.get(node).is_some_and(|mind| mind.down)
     }
 
     /// Is any node down?
-    pub(super) fn is_any_down(&self) -> bool {
+    pub fn is_any_down(&self) -> bool {
         self.nodes.iter().any(|(_, mind)| mind.down)
     }
 
     /// What a node knows of a transaction.
-    pub(super) fn get(&self, node: NodeId, txn: TxnId) -> Known {
+    pub fn get(&self, node: NodeId, txn: TxnId) -> Known {
         let mind = self.nodes.get(node);
         mind.and_then(|mind| mind.txns.get(&txn)).copied().unwrap_or_default()
     }
@@ -128,11 +128,11 @@ impl Knowledge {
 
 /// One value per node, made when the node is first spoken of.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ByNode<T>(Vec<T>);
+pub struct ByNode<T>(Vec<T>);
 
 impl<T: Default> ByNode<T> {
     /// The value of a node.
-    pub(super) fn of(&mut self, node: NodeId) -> &mut T {
+    pub fn of(&mut self, node: NodeId) -> &mut T {
         let place = usize::from(node.0);
         if place >= self.0.len() {
             self.0.resize_with(place + 1, T::default);
@@ -141,31 +141,31 @@ impl<T: Default> ByNode<T> {
     }
 
     /// The value of a node, if it was ever spoken of.
-    pub(super) fn get(&self, node: NodeId) -> Option<&T> {
+    pub fn get(&self, node: NodeId) -> Option<&T> {
         self.0.get(usize::from(node.0))
     }
 
     /// All values with their nodes.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (NodeId, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &T)> {
         self.0.iter().enumerate().map(|(place, value)| (NodeId(place as u16), value))
     }
 
     /// All values, to be changed.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.0.iter_mut()
     }
 }
 
 /// Whether faults had an effect, and whether they are over.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Weather {
+pub struct Weather {
     disturbed: bool,
     healed: Option<Signal>,
 }
 
 impl Weather {
     /// Takes one signal.
-    pub(super) fn on_signal(&mut self, signal: &Signal) {
+    pub fn on_signal(&mut self, signal: &Signal) {
         match signal.what {
             What::Disturbed | What::Crashed(_) => self.disturbed = true,
             What::Healed => self.healed = Some(*signal),
@@ -174,23 +174,23 @@ impl Weather {
     }
 
     /// Did a fault have an effect? A crash is one in any case.
-    pub(super) fn is_disturbed(&self) -> bool {
+    pub fn is_disturbed(&self) -> bool {
         self.disturbed
     }
 
     /// The end of faults, if it came.
-    pub(super) fn healed(&self) -> Option<Signal> {
+    pub fn healed(&self) -> Option<Signal> {
         self.healed
     }
 
     /// Were there no faults, or are they over? Then what should happen must have happened.
-    pub(super) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.healed.is_some() || !self.disturbed
     }
 }
 
 /// Before which signal does a story begin: the earlier one, and of one instant the lower event.
-pub(super) fn order(signal: &Signal) -> impl Ord + use<> {
+pub fn order(signal: &Signal) -> impl Ord + use<> {
     (signal.at, signal.event)
 }
 
@@ -210,14 +210,14 @@ pub fn judge(
 }
 
 /// The properties that are violated.
-pub(super) fn violated(judgements: &[Judgement]) -> Vec<&'static str> {
+pub fn violated(judgements: &[Judgement]) -> Vec<&'static str> {
     let broken = judgements.iter().filter(|one| matches!(one.verdict, Verdict::Violated(_)));
     broken.map(|judgement| judgement.property).collect()
 }
 
 /// As [`judge`], for what must happen *in the end*: not exercised while faults may still act,
 /// unknown when the run was cut off.
-pub(super) fn judge_at_rest(
+pub fn judge_at_rest(
     property: &'static str,
     (weather, finish): (&Weather, &Finish<'_>),
     broken: Option<Witness>,
@@ -234,6 +234,6 @@ pub(super) fn judge_at_rest(
 }
 
 /// `1 vote`, `2 votes`.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -51,8 +51,8 @@ mod shipping;
 mod takeover;
 
 // Shared parts: the folds of what nodes know, and how a witness is cited and found again.
-mod evidence;
-mod knowledge;
+pub mod evidence;
+pub mod knowledge;
 mod lineage;
 
 // What a checker of another crate needs of them.
