@@ -390,21 +390,8 @@ fn renamed(signals: &[Signal]) -> Vec<Signal> {
         Fact::Stages { txn: of, key, before, after } => {
             Fact::Stages { txn: txn(of), key, before, after }
         }
-        other @ (Fact::Accepted(_)
-        | Fact::TookEffect(_)
-        | Fact::Holds { .. }
-        | Fact::Logged { .. }
-        | Fact::Synced(_)
-        | Fact::Applied(_)
-        | Fact::Recovered(_)
-        | Fact::Planned { .. }
-        | Fact::DidStep(..)
-        | Fact::UndidStep(..)
-        | Fact::Tombstoned(..)
-        | Fact::Moves { .. }
-        | Fact::SagaEnded(..)
-        | Fact::Refuses(_)
-        | Fact::Own { .. }) => other,
+        // No other word names a transaction or a node.
+        other => other,
     };
     let what = |what| match what {
         What::Stated(at, said) => What::Stated(node(at), fact(said)),
