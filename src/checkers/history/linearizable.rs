@@ -39,6 +39,20 @@ pub(super) enum Said {
     GaveUp(Limit),
 }
 
+/// Whether a history is linearizable, without a proof; `None` where the search gave up. Unlike
+/// [`linearizable`], it stops at the first object that is not.
+pub fn is_linearizable(history: &History, rules: &Rules) -> Option<bool> {
+    let mut all = Some(true);
+    for calls in objects_of(history, rules.model) {
+        match judge(history, &calls, rules).0 {
+            Said::Legal => {}
+            Said::Illegal(_) => return Some(false),
+            Said::GaveUp(_) => all = None,
+        }
+    }
+    all
+}
+
 /// Judges a history.
 pub fn linearizable(history: &History, rules: &Rules) -> super::Finding {
     let (mut exercised, mut objects, mut gave_up) = (0, 0_u64, None);

@@ -43,7 +43,7 @@ mod subsets;
 mod cycles;
 
 pub use self::{
-    linearizable::{LINEARIZABLE, linearizable},
+    linearizable::{LINEARIZABLE, is_linearizable, linearizable},
     models::Model,
     sessions::{SESSIONS, sessions},
     staleness::{Bounds, STALENESS, staleness},

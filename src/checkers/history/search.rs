@@ -22,9 +22,13 @@
 
 use super::{
     calls::Call,
-    index::{Index, hash},
     models::{Object, State},
 };
+use memory::Memory;
+use timeline::{Bits, Timeline};
+
+mod memory;
+mod timeline;
 
 /// What came of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +58,7 @@ pub(super) const WORDS_MAX: usize = 1 << 25;
 pub(super) fn search(calls: &[Call], object: &mut impl Object, states_max: u64) -> (Found, u64) {
     let mut search = Search::new(calls, object);
     let found = search.run(states_max, WORDS_MAX);
-    (found, search.memory.len())
+    (found, search.met)
 }
 
 struct Search<'s, O> {
@@ -79,6 +83,8 @@ struct Search<'s, O> {
     frames: Vec<Frame>,
     choices: Vec<u32>,
     memory: Memory,
+    /// How many configurations were looked at, those met before among them.
+    met: u64,
 }
 
 /// A configuration on the way to the present one.
@@ -101,9 +107,8 @@ impl<'s, O: Object> Search<'s, O> {
             ends[call as usize] = place;
         }
         let timeline = Timeline::new(calls);
-        let (bits, width) = timeline.bits(calls.len());
+        let Bits { bits, certain_words, words } = timeline.bits(calls);
         let (kinds, kinds_len) = kinds(calls);
-        let words = (width as usize).div_ceil(64);
         Self {
             object,
             observes: calls.iter().map(|call| call.action.only_observes()).collect(),
@@ -120,7 +125,8 @@ impl<'s, O: Object> Search<'s, O> {
             order: Vec::new(),
             frames: Vec::new(),
             choices: Vec::new(),
-            memory: Memory::new(1 + words),
+            memory: Memory::new(1 + certain_words, 1 + words),
+            met: 0,
         }
     }
 
@@ -137,9 +143,10 @@ impl<'s, O: Object> Search<'s, O> {
             if self.passed as usize == self.by_end.len() {
                 return self.finished();
             }
+            self.met += 1;
             if !self.memory.is_new(self.passed, state, &self.open) {
                 self.choices.truncate(choices_start);
-            } else if self.memory.len() > states_max {
+            } else if self.met > states_max {
                 return Found::GaveUp(Limit::States);
             } else if self.words() > words_max {
                 return Found::GaveUp(Limit::Room);
@@ -286,126 +293,6 @@ fn kinds(calls: &[Call]) -> (Vec<u32>, usize) {
     (calls.iter().map(place).collect(), actions.len())
 }
 
-/// Invocations and ends in order, as a list from which calls can be taken and put back.
-struct Timeline {
-    /// Entries: the invocation of call `i` is `2 i`, its end `2 i + 1`, the head comes last. The
-    /// end of a call that has none is linked to itself.
-    next: Vec<u32>,
-    before: Vec<u32>,
-}
-
-impl Timeline {
-    fn new(calls: &[Call]) -> Self {
-        let head = 2 * calls.len() as u32;
-        let mut entries = Vec::with_capacity(2 * calls.len());
-        for (call, place) in calls.iter().zip(0..) {
-            entries.push((call.invoked.rank, 2 * place));
-            entries.extend(call.ended.map(|ended| (ended.rank, 2 * place + 1)));
-        }
-        entries.sort_unstable();
-        let mut timeline = Self { next: (0..=head).collect(), before: (0..=head).collect() };
-        let mut last = head;
-        for (_, entry) in entries {
-            timeline.next[last as usize] = entry;
-            timeline.before[entry as usize] = last;
-            last = entry;
-        }
-        timeline.next[last as usize] = head;
-        timeline.before[head as usize] = last;
-        timeline
-    }
-
-    fn head(&self) -> u32 {
-        self.next.len() as u32 - 1
-    }
-
-    fn after(&self, at: u32) -> u32 {
-        self.next[at as usize]
-    }
-
-    /// The call whose invocation stands here; `None` at an end, and behind everything.
-    fn call_at(&self, at: u32) -> Option<u32> {
-        (at.is_multiple_of(2) && at != self.head()).then_some(at / 2)
-    }
-
-    fn remove(&mut self, call: u32) {
-        for entry in [2 * call, 2 * call + 1] {
-            let (before, next) = (self.before[entry as usize], self.next[entry as usize]);
-            self.next[before as usize] = next;
-            self.before[next as usize] = before;
-        }
-    }
-
-    /// Puts back the call that was removed last.
-    fn restore(&mut self, call: u32) {
-        for entry in [2 * call + 1, 2 * call] {
-            let (before, next) = (self.before[entry as usize], self.next[entry as usize]);
-            self.next[before as usize] = entry;
-            self.before[next as usize] = entry;
-        }
-    }
-
-    /// For each call a bit that no call has which is open at the same time, and how many bits
-    /// there are.
-    fn bits(&self, calls: usize) -> (Vec<u32>, u32) {
-        let (mut bits, mut free, mut width) = (vec![0; calls], Vec::new(), 0);
-        let mut at = self.after(self.head());
-        while at != self.head() {
-            let bit = &mut bits[(at / 2) as usize];
-            if at % 2 == 1 {
-                free.push(*bit);
-            } else {
-                *bit = free.pop().unwrap_or_else(|| {
-                    width += 1;
-                    width - 1
-                });
-            }
-            at = self.after(at);
-        }
-        (bits, width)
-    }
-}
-
-/// The configurations met so far, each in the same number of words.
-struct Memory {
-    stride: usize,
-    words: Vec<u64>,
-    index: Index,
-}
-
-impl Memory {
-    fn new(stride: usize) -> Self {
-        Self { stride, words: Vec::new(), index: Index::default() }
-    }
-
-    fn len(&self) -> u64 {
-        (self.words.len() / self.stride) as u64
-    }
-
-    /// How many words it fills.
-    fn kept(&self) -> usize {
-        self.words.len() + self.index.kept()
-    }
-
-    /// Remembers a configuration; says whether it was never met before.
-    fn is_new(&mut self, passed: u32, state: State, open: &[u64]) -> bool {
-        let (stride, len) = (self.stride, self.words.len());
-        self.words.push(u64::from(passed) << 32 | u64::from(state));
-        self.words.extend_from_slice(open);
-        let words = &self.words;
-        let at = |number: u32| &words[number as usize * stride..(number as usize + 1) * stride];
-        let new = &words[len..];
-        let is_new = self
-            .index
-            .find_or_add(hash(new), |number| at(number) == new, |number| hash(at(number)))
-            .is_err();
-        if !is_new {
-            self.words.truncate(len);
-        }
-        is_new
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,14 +342,5 @@ mod tests {
             assert_eq!(found, Found::GaveUp(Limit::Room));
             assert!(words > words_max && words < 2 * words_max, "{words} of {words_max}");
         }
-    }
-
-    #[test]
-    fn what_a_search_remembers_counts_as_room() {
-        let mut memory = Memory::new(2);
-        for state in 0..100 {
-            assert!(memory.is_new(0, state, &[0]));
-        }
-        assert_eq!((memory.len(), memory.kept()), (100, 200 + 256 / 2));
     }
 }
