@@ -348,7 +348,7 @@ fn any_history() -> impl Strategy<Value = Vec<Signal>> {
     prop::collection::vec((any_signal(), any::<u64>()), 0..40).prop_map(|script| {
         let mut story = Vec::new();
         let mut logs: [Vec<What>; 3] = Default::default();
-        let mut asked = Vec::new();
+        let (mut asked, mut ended) = (Vec::new(), Vec::new());
         for (at, (what, luck)) in (0..).map(|step| step * 100).zip(script) {
             match what {
                 What::Crashed(node) => {
@@ -361,14 +361,18 @@ fn any_history() -> impl Strategy<Value = Vec<Signal>> {
                     logs[usize::from(node.0)].push(what);
                     story.push((at, what));
                 }
-                What::Invoked(op, ..) if asked.contains(&op) => {} // Each has a number of its own.
-                other => {
-                    asked.extend(match other {
-                        What::Invoked(op, ..) => Some(op),
-                        _ => None,
-                    });
-                    story.push((at, other));
+                // Each has a number of its own, ends once, and is not asked for after its end.
+                What::Invoked(op, ..) if asked.contains(&op) || ended.contains(&op) => {}
+                What::Ended(op, _) if ended.contains(&op) => {}
+                What::Invoked(op, ..) => {
+                    asked.push(op);
+                    story.push((at, what));
                 }
+                What::Ended(op, _) => {
+                    ended.push(op);
+                    story.push((at, what));
+                }
+                other => story.push((at, other)),
             }
         }
         tell_at(&story)
