@@ -6,6 +6,7 @@
 //!   histories/litmus.rs       the shortest legal and illegal history of each clause, and known ones
 //!   histories/metamorphic.rs  changes of a history that must not change a verdict, or only one way
 //!   histories/files.rs        history.jsonl: what is read, what is refused and where
+//!   histories/generated.rs    large histories
 //!   histories/scale.rs        how much work large histories take, counted
 //! ```
 //!
@@ -21,6 +22,8 @@
 
 #[path = "histories/files.rs"]
 mod files;
+#[path = "histories/generated.rs"]
+mod generated;
 #[path = "histories/litmus.rs"]
 mod litmus;
 #[path = "histories/metamorphic.rs"]
