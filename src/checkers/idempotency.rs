@@ -10,7 +10,7 @@
 //!   refuses_another_body  |{amount : charged(k, amount) ∨ ok(o: charge(k, amount))}|  ≤  1
 //!   answered_charged      ok(o: charge(k, _))  ⇒  in the end charged(k) is known
 //!   refused_uncharged     not done(o: charge(k, amount))  ⇒  never charges(k, amount)
-//!   answered              ended(o)  ⇒  ended(o) ≠ unknown
+//!   answered              accepted(o) ∧ ended(o)  ⇒  ended(o) ≠ unknown
 //! ```
 //!
 //! Body means key and amount together. Source: Helland 2012, Idempotence Is Not a Medical
@@ -19,6 +19,8 @@
 //!
 //! Counting requests at servers was rejected: they may repeat, charges may not. A charge that a
 //! crash takes back before it was durable was never stated, and one that was stated counts for ever.
+//!
+//! Who asks a node that is down is not heard, and no protocol can help that: hence *accepted*.
 //!
 //! Limits: keys are for ever, so a protocol that lets them expire is judged as one that promises
 //! that nobody asks again. Operations that are open in the end are not judged.
@@ -84,8 +86,8 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
         },
         PropertyInfo {
             name: ANSWERED,
-            demands: "every request is answered before its client gives up",
-            exercised_by: "requests that ended",
+            demands: "every request that was accepted is answered before its client gives up",
+            exercised_by: "accepted requests that ended",
             source: "Gilbert & Lynch 2002, Brewer's conjecture",
         },
     ],
@@ -120,6 +122,7 @@ struct Body {
 #[derive(Clone, Copy)]
 struct Request {
     body: Body,
+    accepted: Option<Signal>,
     ended: Option<(Ending, Signal)>,
 }
 
@@ -144,11 +147,16 @@ impl Checker for Idempotency {
         match signal.what {
             What::Invoked(op, _, Operation::Charge { key, amount }) => {
                 let body = Body { key: key.into(), amount };
-                self.requests.insert(op, Request { body, ended: None });
+                self.requests.insert(op, Request { body, accepted: None, ended: None });
             }
             What::Ended(op, ending) => {
                 if let Some(request) = self.requests.get_mut(&op) {
                     request.ended = Some((ending, *signal));
+                }
+            }
+            What::Stated(_, Fact::Accepted(op)) => {
+                if let Some(request) = self.requests.get_mut(&OpId(op as u32)) {
+                    request.accepted.get_or_insert(*signal);
                 }
             }
             What::Stated(node, Fact::Charges { key, amount }) => {
@@ -202,7 +210,7 @@ impl Checker for Idempotency {
 
     /// Requests with what they ask for and how they ended; how often which body was charged.
     fn fold(&self, fold: &mut Fold) {
-        for (op, Request { body, ended }) in self.requests.iter() {
+        for (op, Request { body, ended, .. }) in self.requests.iter() {
             for word in [u64::from(op.0), body.key, body.amount as u64] {
                 fold.word(word);
             }
@@ -239,7 +247,7 @@ impl Checker for Idempotency {
 
 impl Idempotency {
     fn answered(&self) -> impl Iterator<Item = Answered> {
-        self.requests.iter().filter_map(|(&op, &Request { body, ended })| match ended? {
+        self.requests.iter().filter_map(|(&op, &Request { body, ended, .. })| match ended? {
             (Ending::Ok(value), signal) => Some(Answered { op, body, ok: Some(value), signal }),
             (Ending::NotDone, signal) => Some(Answered { op, body, ok: None, signal }),
             (Ending::Unknown, _) => None,
@@ -361,12 +369,20 @@ impl Idempotency {
     }
 
     fn all_answered(&self) -> Judgement {
-        let ended = || self.requests.iter().filter_map(|(op, one)| Some((*op, one.ended?)));
-        let silent = ended().filter(|(_, (ending, _))| *ending == Ending::Unknown);
-        let broken = silent.min_by(|(_, (_, a)), (_, (_, b))| order(a).cmp(&order(b))).map(
-            |(op, (_, signal))| {
-                let sentence = format!("the client of {op} gave up waiting at {}", signal.at);
-                witness(sentence, &[signal])
+        let ended = || {
+            let accepted = self.requests.iter();
+            accepted.filter_map(|(op, one)| Some((*op, one.accepted?, one.ended?)))
+        };
+        let silent = ended().filter(|(_, _, (ending, _))| *ending == Ending::Unknown);
+        let broken = silent.min_by(|(.., (_, a)), (.., (_, b))| order(a).cmp(&order(b))).map(
+            |(op, accepted, (_, signal))| {
+                let sentence = format!(
+                    "{} accepted {op} at {}, and its client gave up waiting at {}",
+                    self.at(&accepted),
+                    accepted.at,
+                    signal.at
+                );
+                witness(sentence, &[accepted, signal])
             },
         );
         let exercised = ended().count() as u64;

@@ -416,8 +416,8 @@ impl Protocol for IdempotencyKey {
                 }
             }
             Record::Booked(booked) => booked.charge().iter().for_each(|c| facts.state(charged(c))),
-            Record::Asked(..)
-            | Record::Closed(_)
+            Record::Asked(op, _) => facts.state(Fact::Accepted(op.0.into())),
+            Record::Closed(_)
             | Record::Database(database::Record::Truncated(_) | database::Record::Checkpoint(_)) => {
             }
         }

@@ -98,8 +98,11 @@ pub(super) fn refused_and_charged(cited: &[Found], signals: &[Signal]) -> Checke
 }
 
 pub(super) fn unanswered(cited: &[Found], signals: &[Signal]) -> Checked {
-    let [silence] = cited else { return Err("one event is needed".to_owned()) };
+    let [accepted, silence] = pair(cited)?;
     let (op, ending) = end(silence)?;
     asked(signals, op)?;
-    ensure(ending == Ending::Unknown, "it was answered")
+    ensure(ending == Ending::Unknown, "it was answered")?;
+    let was_accepted =
+        matches!(accepted.1.what, What::Stated(_, Fact::Accepted(item)) if item == u64::from(op.0));
+    ensure(was_accepted, "it was not accepted")
 }
