@@ -91,7 +91,10 @@ fn stage(step: &str) -> &'static str {
     match step {
         // Where the provider honours keys, it does the work of a reservation.
         "ReserveFirst" => "provider_ignores_keys_and_nothing_fails",
-        "DeriveKey" | "ExpireReservation" | "SayInProgress" | "RememberOnlyAnswers"
+        "DeriveKey"
+        | "ExpireReservation"
+        | "SayInProgress"
+        | "RememberOnlyAnswers"
         | "ForceBooking" => "swarm_provider",
         _ => "swarm",
     }
@@ -167,4 +170,150 @@ fn explore(name: &str, operations: usize, budgets: Budgets) -> (u32, u64, u32) {
 
 fn budgets(crashes: u16, firings: u32) -> Budgets {
     Budgets { crashes, losses: 0, duplicates: 0, firings: Some(firings) }
+}
+
+#[test]
+fn small_configurations_are_exhausted_and_no_order_of_events_breaks_them() {
+    assert_eq!(explore("small_key", 3, budgets(0, 0)), (10_562, 24_408, 28));
+    assert_eq!(explore("small_key", 2, budgets(1, 1)), (29_099, 96_931, 29));
+    assert_eq!(explore("small_reservation", 2, budgets(0, 1)), (2_423, 5_207, 34));
+    assert_eq!(explore("small_reservation", 2, budgets(1, 1)), (221_242, 746_174, 42));
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
+fn three_requests_are_exhausted_with_a_crash() {
+    assert_eq!(explore("small_key", 3, budgets(1, 0)), (2_220_168, 9_387_527, 40));
+}
+
+/// What falls in the small model, if anything, when a step is left out.
+fn falls_in_the_model(name: &str, step: &str, operations: usize, budgets: Budgets) -> bool {
+    let ablate = format!("[\"{step}\"]");
+    let plan = scenario(name, &[("ablate", ablate.as_str())]);
+    let options =
+        WorldOptions { network: Network::Multiset, budgets, operations, ..WorldOptions::default() };
+    let model = WorldModel::new(&plan, options);
+    let search = Options { states_max: 5_000_000, ..Options::default() };
+    let report = breadth_first(&model, &search, &mut |_| ControlFlow::Continue(())).report;
+    !report.violations.is_empty()
+}
+
+#[test]
+fn the_small_models_miss_the_steps_that_races_need() {
+    assert!(falls_in_the_model("small_key", "CompareVersion", 2, budgets(0, 0)));
+    assert!(falls_in_the_model("small_key", "CompareBody", 3, budgets(0, 0)));
+    assert!(falls_in_the_model("small_reservation", "SayInProgress", 2, budgets(0, 1)));
+    assert!(falls_in_the_model("small_reservation", "DeriveKey", 2, budgets(0, 1)));
+}
+
+/// One charge over links to and from servers that lose; the others lose nothing.
+fn one_charge(keys: &str, (request_loss, answer_loss): (u32, u32)) -> Plan {
+    let link = |from: &str, to: &str, loss: u32| {
+        format!(r#"(from: "{from}", to: "{to}", loss: "{loss}%")"#)
+    };
+    let links: Vec<String> = ["server1", "server2"]
+        .iter()
+        .flat_map(|server| {
+            [link("front1", server, request_loss), link(server, "front1", answer_loss)]
+        })
+        .collect();
+    let text = format!(
+        r#"Scenario(
+            title: "one charge",
+            protocol: IdempotencyKey(fronts: 1, keys: {keys}, call: (timeout: "60ms", attempts_max: 1)),
+            network: (latency: Fixed("1ms"), links: [{}]),
+            workload: Requests([(at: "0ms", ask: Charge(key: 7, amount: 10))]),
+            patience: "60s",
+            checks: [Idempotency],
+            run: (for: "60s"),
+        )"#,
+        links.join(", ")
+    );
+    load(&Registry::built_in(), "one", &Edited::new(text)).expect("it is sound")
+}
+
+/// Front requests sent, requests that reached a server, and charges, of one run each.
+fn counted(run: &Run) -> [u64; 3] {
+    let catalog = &run.catalog;
+    let place = |names: &[&str], wanted: &str| {
+        names.iter().position(|name| *name == wanted).expect("it is there")
+    };
+    let labels: Vec<&str> = catalog.messages.names().iter().map(|name| &**name).collect();
+    let roles: Vec<&str> = catalog.roles.clone();
+    let sent =
+        |role, label| run.counters.messages_of(place(&roles, role), place(&labels, label)).sent;
+    let charges = run.judgements.iter().find(|one| one.property == "idempotency.one_charge");
+    [
+        sent("front", "Front.Request"),
+        sent("server", "Front.Response"),
+        charges.expect("it is judged").exercised,
+    ]
+}
+
+/// Requests are lost with probability a, answers with b: a front sends 1/((1-a)(1-b)) times, 1/(1-b)
+/// of its requests arrive, and without a key each of them is a charge: a share of b is charged twice
+/// or more. With a key none is. Within four standard deviations.
+#[test]
+fn sends_deliveries_and_double_charges_equal_their_closed_forms() {
+    const RUNS: u64 = 4_000;
+    let n = RUNS as f64;
+    for (a, b) in [(10, 10), (20, 5), (0, 30)] {
+        for keys in ["Nothing", "Database"] {
+            let plan = one_charge(keys, (a, b));
+            let runner = plan.runner();
+            let (mut sums, mut doubled) = ([0_u64; 3], 0);
+            let mut runner = runner;
+            for seed in 1..=RUNS {
+                let run = runner.run(Seed(seed), Recording::HashOnly);
+                assert_eq!(run.counters.operations.ok, 1, "{keys} {a} {b} @{seed}");
+                let counts = counted(&run);
+                sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+                doubled += u64::from(counts[2] > 1);
+            }
+            let (a, b) = (f64::from(a) / 100.0, f64::from(b) / 100.0);
+            // Attempts until one succeeds with probability p: mean 1/p, variance (1-p)/p².
+            let fits = |sum: u64, p: f64| {
+                let (mean, deviation) = (1.0 / p, ((1.0 - p) / (p * p) / n).sqrt());
+                let found = sum as f64 / n;
+                assert!((found - mean).abs() <= 4.0 * deviation, "{keys}: {found} for {mean}");
+            };
+            fits(sums[0], (1.0 - a) * (1.0 - b));
+            fits(sums[1], 1.0 - b);
+            if keys == "Nothing" {
+                assert_eq!(sums[2], sums[1], "each arrival is a charge");
+                let error = 4.0 * (b * (1.0 - b) / n).sqrt();
+                assert!((doubled as f64 / n - b).abs() <= error, "{doubled} of {n} for {b}");
+            } else {
+                assert_eq!((sums[2], doubled), (RUNS, 0));
+            }
+        }
+    }
+}
+
+/// A key lives for w and is asked for again after D: a duplicate if D > w, and only then. The sweep
+/// looks every millisecond, and everything else takes a few.
+#[test]
+fn a_repeat_is_a_duplicate_exactly_when_it_comes_later_than_the_key_lives() {
+    for (life, after) in [(50, 30), (50, 45), (50, 65), (200, 190), (200, 215), (1_000, 990)] {
+        let text = format!(
+            r#"Scenario(
+                title: "a repeat",
+                protocol: IdempotencyKey(key_life: "{life}ms", sweep_interval: "1ms"),
+                network: (latency: Fixed("1ms")),
+                workload: Requests([
+                    (at: "0ms", ask: Charge(key: 7, amount: 10)),
+                    (at: "{after}ms", ask: Charge(key: 7, amount: 10)),
+                ]),
+                checks: [Idempotency],
+                run: (for: "3s"),
+            )"#
+        );
+        let plan = load(&Registry::built_in(), "repeat", &Edited::new(text)).expect("it is sound");
+        let run = plan.runner().run(Seed(1), Recording::HashOnly);
+        let doubled = run
+            .judgements
+            .iter()
+            .any(|one| one.property == "idempotency.one_charge" && violated(one));
+        assert_eq!(doubled, after > life, "a key of {life} ms, a repeat after {after} ms");
+    }
 }
