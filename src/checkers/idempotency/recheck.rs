@@ -1,5 +1,10 @@
 //! The witness of a broken promise about keys, checked again on the list of all signals.
 //!
+//! ```text
+//!   ended(o) ──invoked(o)──▶ key and amount        stated charges(k, amount) ──▶ key and amount
+//!   charged in the end  =  some node knows a charge under the key since its last boot
+//! ```
+//!
 //! Each question reads the run from its start and keeps nothing: no line is shared with the judge.
 //! An answer says only which operation ended; what it asked for stands at its invocation.
 

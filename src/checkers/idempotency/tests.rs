@@ -1,4 +1,8 @@
 //! Short histories of charges, legal and illegal, and all short ones against the definition.
+//!
+//! ```text
+//!   three requests × what each hears × rows of charges ──judge──▶ the same as the definition says
+//! ```
 
 use super::super::litmus::*;
 use super::*;
