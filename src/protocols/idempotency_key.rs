@@ -35,9 +35,10 @@
 //!
 //! After Helland (2012), Idempotence Is Not a Medical Condition; Leach (2017), Implementing
 //! Stripe-like Idempotency Keys in Postgres. This file is long because a pattern is one file; the
-//! front, the database's side and the provider stand apart. Limits: nobody resumes a charge that no client asks
-//! for any more; a key is kept by the wall clock of the database; a packet that the network
-//! keeps longer than that is a new request.
+//! front, the database's side and the provider stand apart.
+//!
+//! Limits: nobody resumes a charge that no client asks for any more; a key is kept by the wall clock
+//! of the database; a packet that the network keeps for longer than that is a new request.
 
 use crate::{
     base::{
