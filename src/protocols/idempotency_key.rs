@@ -585,3 +585,6 @@ fn reply(job: Job, reply: Reply, ctx: &mut Ctx<'_>) {
         rpc::Message::Response { id: job.call, answer: reply };
     ctx.send(job.front, message);
 }
+
+#[cfg(test)]
+mod tests;
