@@ -27,7 +27,7 @@
 
 use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
-    evidence::{self, Found, ensure, find, place, witness},
+    evidence::{self, find, place, witness},
     knowledge::{ByNode, count, judge, order},
 };
 use crate::{
@@ -131,8 +131,8 @@ struct Request {
 struct Answered {
     op: OpId,
     body: Body,
-    /// The value of an ok; `None` when it is not done.
-    ok: Option<Option<i64>>,
+    /// Not unknown.
+    ending: Ending,
     signal: Signal,
 }
 
@@ -210,7 +210,7 @@ impl Checker for Idempotency {
 
     /// Requests with what they ask for and how they ended; how often which body was charged.
     fn fold(&self, fold: &mut Fold) {
-        for (op, Request { body, ended, .. }) in self.requests.iter() {
+        for (op, Request { body, ended, .. }) in &self.requests {
             for word in [u64::from(op.0), body.key, body.amount as u64] {
                 fold.word(word);
             }
@@ -245,12 +245,17 @@ impl Checker for Idempotency {
 
 // The judge.
 
+impl Answered {
+    fn is_ok(&self) -> bool {
+        matches!(self.ending, Ending::Ok(_))
+    }
+}
+
 impl Idempotency {
     fn answered(&self) -> impl Iterator<Item = Answered> {
         self.requests.iter().filter_map(|(&op, &Request { body, ended, .. })| match ended? {
-            (Ending::Ok(value), signal) => Some(Answered { op, body, ok: Some(value), signal }),
-            (Ending::NotDone, signal) => Some(Answered { op, body, ok: None, signal }),
             (Ending::Unknown, _) => None,
+            (ending, signal) => Some(Answered { op, body, ending, signal }),
         })
     }
 
@@ -283,16 +288,16 @@ impl Idempotency {
         let differ = groups().filter_map(|(body, group)| {
             let mut group = group.clone();
             group.sort_by_key(|one| (one.signal.at, one.signal.event));
-            let other = *group.iter().find(|one| one.ok != group[0].ok)?;
+            let other = *group.iter().find(|one| one.ending != group[0].ending)?;
             Some((*body, group[0], other))
         });
         let broken = differ.min_by_key(|(_, _, other)| (other.signal.at, other.signal.event)).map(
             |(Body { key, amount }, one, other)| {
                 let sentence = format!(
                     "to a charge of {amount} under key {key} the answer was {} for {}, and {} for {}",
-                    words(one.ok),
+                    words(one.ending),
                     one.op,
-                    words(other.ok),
+                    words(other.ending),
                     other.op
                 );
                 witness(sentence, &[one.signal, other.signal])
@@ -304,7 +309,7 @@ impl Idempotency {
 
     fn refuses_another_body(&self) -> Judgement {
         let charged = self.charges.iter().copied();
-        let ok = self.answered().filter(|one| one.ok.is_some()).map(|one| (one.body, one.signal));
+        let ok = self.answered().filter(Answered::is_ok).map(|one| (one.body, one.signal));
         let mut done: Vec<(Body, Signal)> = charged.chain(ok).collect();
         done.sort_by_key(|(_, signal)| (signal.at, signal.event));
         let mut first: BTreeMap<u64, (i64, Signal)> = BTreeMap::new();
@@ -330,7 +335,7 @@ impl Idempotency {
     }
 
     fn answered_charged(&self) -> Judgement {
-        let ok = || self.answered().filter(|one| one.ok.is_some());
+        let ok = || self.answered().filter(Answered::is_ok);
         let is_known = |key: u64| self.nodes.iter().any(|(_, keys)| keys.contains_key(&key));
         let missing = ok().filter(|one| !is_known(one.body.key));
         let broken = missing.min_by_key(|one| (one.signal.at, one.signal.event)).map(|one| {
@@ -346,7 +351,7 @@ impl Idempotency {
     }
 
     fn refused_uncharged(&self) -> Judgement {
-        let refused = || self.answered().filter(|one| one.ok.is_none());
+        let refused = || self.answered().filter(|one| !one.is_ok());
         let mut of: BTreeMap<Body, Signal> = BTreeMap::new();
         for (body, signal) in &self.charges {
             of.entry(*body).or_insert(*signal);
@@ -394,11 +399,12 @@ impl Idempotency {
     }
 }
 
-fn words(ok: Option<Option<i64>>) -> String {
-    match ok {
-        Some(Some(value)) => format!("ok with {value}"),
-        Some(None) => "ok".to_owned(),
-        None => "not done".to_owned(),
+fn words(ending: Ending) -> String {
+    match ending {
+        Ending::Ok(Some(value)) => format!("ok with {value}"),
+        Ending::Ok(None) => "ok".to_owned(),
+        Ending::NotDone => "not done".to_owned(),
+        Ending::Unknown => "nothing".to_owned(),
     }
 }
 

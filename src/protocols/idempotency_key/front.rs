@@ -47,7 +47,9 @@ impl Front {
 
     pub(super) fn on_boot(&mut self, ctx: &mut Ctx<'_>) {
         let open: Vec<OpId> = self.asked.keys().copied().collect();
-        open.into_iter().for_each(|op| self.begin(op, ctx));
+        for op in open {
+            self.begin(op, ctx);
+        }
     }
 
     fn begin(&mut self, op: OpId, ctx: &mut Ctx<'_>) {

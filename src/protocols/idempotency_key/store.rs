@@ -123,7 +123,9 @@ impl Store {
 
     pub(super) fn on_boot(&mut self, ctx: &mut Ctx<'_>) {
         let keys: Vec<u64> = self.database.scan(Keys).map(|(key, _)| key.0).collect();
-        keys.into_iter().for_each(|key| self.wait_for_owner(key, ctx));
+        for key in keys {
+            self.wait_for_owner(key, ctx);
+        }
         sweep_later(ctx);
     }
 

@@ -168,7 +168,8 @@ fn a_provider_answers_a_repeat_as_before_and_refuses_another_body() {
     assert_eq!(other, [says(Reply::AnotherBody)]);
 
     let config = Config { provider_keys: ProviderKeys::Ignored, ..Config::default() };
-    let mut deaf = Bench::new(Config { charge: Variant::External, ..config });
+    let config = Config { charge: Variant::External, ..config };
+    let mut deaf: Bench<IdempotencyKey> = Bench::new(config);
     deaf.message("provider", "server1", order(CHARGE));
     let again = visible(deaf.message("provider", "server1", order(CHARGE)));
     assert_eq!(again[1..], [receipt(2)]);
