@@ -333,6 +333,11 @@ fn availability_and_staleness_in_versions_are_those_of_the_closed_forms() {
 }
 
 #[test]
+fn retries_send_and_arrive_as_often_as_the_closed_forms_say() {
+    assert_fits("idempotency_retries.ron", 2_000, 48);
+}
+
+#[test]
 #[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
 fn the_table_of_bailis_and_others_is_reproduced_by_one_study() {
     // 24 latencies of reads, 24 of writes, 16 shares of stale reads.

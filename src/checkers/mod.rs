@@ -32,6 +32,7 @@ mod saga_isolation;
 mod answered;
 mod conservation;
 mod delivery;
+mod idempotency;
 mod progress;
 
 // What replicas promise.
@@ -233,6 +234,7 @@ pub fn all() -> Vec<CheckEntry> {
         recovery::ENTRY,
         shipping::ENTRY,
         takeover::ENTRY,
+        idempotency::ENTRY,
     ]
 }
 

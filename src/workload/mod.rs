@@ -3,7 +3,7 @@
 //! ```text
 //!   Transfers ── random transfers between accounts    Appends ── items for a stream
 //!   Registers ── reads and writes of registers     ReadAfterWrite ── a write, and a read a while later
-//!   Orders ── orders of a shop, and cancels
+//!   Orders ── orders of a shop, and cancels        Charges ── charges under idempotency keys
 //!   Requests ── a list of requests at given instants, for scripts and exact counts
 //! ```
 //!
@@ -24,6 +24,9 @@ mod pace;
 
 // Items for a stream.
 pub mod appends;
+
+// Charges under idempotency keys.
+pub mod charges;
 
 // Orders of a shop.
 pub mod orders;
@@ -61,6 +64,7 @@ pub fn all() -> Vec<WorkloadEntry> {
         registers::ENTRY,
         read_after_write::ENTRY,
         orders::ENTRY,
+        charges::ENTRY,
         requests::ENTRY,
     ]
 }
