@@ -3,7 +3,7 @@
 //! ```text
 //!   Transfers ── random transfers between accounts    Appends ── items for a stream
 //!   Registers ── reads and writes of registers     ReadAfterWrite ── a write, and a read a while later
-//!   Orders ── orders of a shop, and cancels
+//!   Orders ── orders of a shop, and cancels        Rows ── writes, deletes, renames of rows
 //!   Requests ── a list of requests at given instants, for scripts and exact counts
 //! ```
 //!
@@ -37,6 +37,9 @@ pub mod registers;
 // Requests at given instants.
 pub mod requests;
 
+// Writes, deletes and renames of the rows of a table.
+pub mod rows;
+
 // Money between accounts.
 pub mod transfers;
 
@@ -61,6 +64,7 @@ pub fn all() -> Vec<WorkloadEntry> {
         registers::ENTRY,
         read_after_write::ENTRY,
         orders::ENTRY,
+        rows::ENTRY,
         requests::ENTRY,
     ]
 }
