@@ -49,14 +49,33 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 #[derive(Default)]
 struct WholeCommits {
     about: ByNode<Option<u64>>,
-    /// The keys of each commit.
-    commits: Table<u64, Vec<u32>>,
+    /// The keys of each commit, and what became of them.
+    commits: Table<u64, Vec<(u32, Part)>>,
+    /// The last of them.
+    last: u64,
+    /// The commits of a key that are of other keys, too.
+    of_key: Table<u32, Vec<u64>>,
     /// By key, the latest that any copy showed.
     shown: Table<u32, u64>,
-    /// What was shown at the last instant.
-    fresh: Vec<(u32, u64, Signal)>,
+    /// What was shown at the last instant, with what was shown before.
+    fresh: Vec<Fresh>,
     exercised: u64,
     torn: Option<(u64, u32, u32, Signal)>,
+}
+
+/// A key that a copy brought from one commit to another.
+struct Fresh {
+    key: u32,
+    before: u64,
+    now: u64,
+    signal: Signal,
+}
+
+/// What a commit makes of a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Written,
+    Deleted,
 }
 
 impl Checker for WholeCommits {
@@ -65,21 +84,28 @@ impl Checker for WholeCommits {
     }
 
     fn on_signal(&mut self, signal: &Signal) {
-        if self.fresh.first().is_some_and(|(.., before)| before.at < signal.at) {
+        if self.fresh.first().is_some_and(|fresh| fresh.signal.at < signal.at) {
             self.look();
         }
         let What::Stated(node, fact) = signal.what else { return };
         match fact {
             Fact::Commits { number, key, .. } => {
                 *self.about.of(node) = None;
-                self.commits.entry_or_default(number).push(key);
+                self.commits.entry_or_default(number).push((key, Part::Written));
+                self.of_key.entry_or_default(key).push(number);
+                self.last = number;
             }
             Fact::Applied(number) => *self.about.of(node) = Some(number),
             Fact::Holds { key, .. } | Fact::Lacks { key } => {
-                if let Some(number) = *self.about.of(node) {
+                let about = *self.about.of(node);
+                if about.is_none() && matches!(fact, Fact::Lacks { .. }) {
+                    self.delete(key);
+                }
+                if let Some(number) = about {
                     let latest = self.shown.entry_or_default(key);
-                    *latest = number.max(*latest);
-                    self.fresh.push((key, number, *signal));
+                    let before = *latest;
+                    *latest = number.max(before);
+                    self.fresh.push(Fresh { key, before, now: *latest, signal: *signal });
                 }
             }
             _ => {}
@@ -90,8 +116,8 @@ impl Checker for WholeCommits {
         self.look();
         let broken = self.torn.map(|(number, key, other, signal)| {
             let sentence = format!(
-                "at {} key {key} is shown as of commit {number}, and key {other}, which it changed \
-                 too, as of an earlier one",
+                "at {} key {key} is shown as of commit {number} or later, and key {other}, which it \
+                 changed too, as of an earlier one",
                 signal.at
             );
             witness(sentence, &[signal])
@@ -114,16 +140,28 @@ impl Checker for WholeCommits {
 // The judge.
 
 impl WholeCommits {
+    /// The source says that the commit it speaks of deletes a key.
+    fn delete(&mut self, key: u32) {
+        let keys = self.commits.get_mut(&self.last).into_iter().flatten();
+        keys.filter(|(of, _)| *of == key).for_each(|(_, part)| *part = Part::Deleted);
+    }
+
     /// At the end of an instant: is what was shown in it whole?
     fn look(&mut self) {
-        for (key, number, signal) in std::mem::take(&mut self.fresh) {
-            let keys = self.commits.get(&number).filter(|keys| keys.len() > 1);
-            let Some(keys) = keys else { continue };
-            self.exercised += 1;
-            let at = |other: &u32| self.shown.get(other).copied().unwrap_or_default();
-            let behind = keys.iter().find(|other| at(other) < number);
-            if let (Some(&other), None) = (behind, self.torn) {
-                self.torn = Some((number, key, other, signal));
+        for Fresh { key, before, now, signal } in std::mem::take(&mut self.fresh) {
+            let numbers = self.of_key.get(&key).into_iter().flatten();
+            for &number in numbers.filter(|number| (before + 1..=now).contains(number)) {
+                let keys = self.commits.get(&number).filter(|keys| keys.len() > 1);
+                let Some(keys) = keys else { continue };
+                self.exercised += 1;
+                // What no copy ever showed is as good as deleted there.
+                let is_behind = |(other, part): &&(u32, Part)| {
+                    let shown = self.shown.get(other);
+                    shown.map_or(*part == Part::Written, |shown| *shown < number)
+                };
+                if let (Some(&(other, _)), None) = (keys.iter().find(is_behind), self.torn) {
+                    self.torn = Some((number, key, other, signal));
+                }
             }
         }
     }
@@ -149,20 +187,27 @@ fn number_at(signals: &[Signal], position: usize) -> Option<(u32, u64)> {
     }
 }
 
+/// At this place a key is shown as of some commit or a later one, and another key of it is not.
 fn is_torn(signals: &[Signal], position: usize) -> Result<(), String> {
-    let Some((_, number)) = number_at(signals, position) else {
+    let Some((key, upto)) = number_at(signals, position) else {
         return Err("the cited event shows no key".to_owned());
     };
-    let keys = evidence::stated(signals).filter_map(|(_, _, fact)| match fact {
-        Fact::Commits { number: of, key, .. } if of == number => Some(key),
-        _ => None,
-    });
-    let is_shown = |key: u32| {
-        (0..signals.len())
-            .filter_map(|position| number_at(signals, position))
-            .any(|(of, at)| of == key && at >= number)
+    let shown = |key: u32| {
+        let shown = (0..signals.len()).filter_map(|position| number_at(signals, position));
+        shown.filter(move |(of, _)| *of == key).map(|(_, number)| number).max()
     };
-    ensure(keys.into_iter().any(|key| !is_shown(key)), "all of the commit is shown")
+    let mut parts = Vec::new();
+    let mut facts = evidence::stated(signals).map(|(_, node, fact)| (node, fact)).peekable();
+    while let Some((node, fact)) = facts.next() {
+        let Fact::Commits { number, key, .. } = fact else { continue };
+        let deleted = facts.peek() == Some(&(node, Fact::Lacks { key }));
+        parts.push((number, key, deleted));
+    }
+    let numbers = parts.iter().filter(|(number, of, _)| *of == key && *number <= upto);
+    let torn = numbers.flat_map(|(number, ..)| parts.iter().filter(move |(of, ..)| of == number)).any(
+        |(number, other, deleted)| shown(*other).map_or(!deleted, |shown| shown < *number),
+    );
+    ensure(torn, "all of the commits are shown")
 }
 
 #[cfg(test)]
@@ -195,9 +240,18 @@ mod tests {
         let torn = case.gives(WHOLE, &story(6, 2), "violated");
         assert_eq!(
             sentence(torn),
-            "at 5ms key 1 is shown as of commit 2, and key 2, which it changed too, as of an \
-             earlier one"
+            "at 5ms key 1 is shown as of commit 2 or later, and key 2, which it changed too, as of \
+             an earlier one"
         );
+    }
+
+    #[test]
+    fn a_key_that_no_copy_ever_showed_is_as_good_as_deleted() {
+        let source = |now| [commits(2, 1), commits(2, 2), fact(C, now)];
+        let shown = [applied(2), lacks(1), HEALED];
+        let story = |now| [&source(now)[..], &shown[..]].concat();
+        legal(WHOLE, &story(Fact::Lacks { key: 2 }));
+        illegal(WHOLE, &story(Fact::Holds { key: 2, value: 7, beside: 0 }));
     }
 
     #[test]

@@ -57,7 +57,7 @@ use crate::{
 use crate::base::ids::TxnId;
 use crate::engine::operations::Answer;
 use serde::{Deserialize, Serialize};
-use settings::{BROKER, CONNECTOR, Capture, IfGone, REPLICAS, Reader, SOURCE};
+use settings::{BROKER, CONNECTOR, Capture, IfGone, PartitionBy, Reader, SOURCE};
 use source::Source;
 
 pub use settings::Config;
@@ -632,13 +632,16 @@ impl Connector {
     /// under the same sequence.
     fn enqueue(&mut self, sequence: u64, event: Event, ctx: &mut Ctx<'_>) {
         let Event { schema, changes } = event;
-        let by_row = ctx.step(Step::PartitionByOwnKey);
-        // The key after the change, as connectors that describe a change by a row before and a row
-        // after it have it.
-        let new = changes.iter().find(|change| change.cell.is_some()).map(|change| change.key);
+        let by_own_key = ctx.step(Step::PartitionByOwnKey);
+        let new = changes.iter().find(|change| change.cell.is_some()).or(changes.first());
+        let Some(&RowChange { key: new, version, .. }) = new else { return };
         let mut parts: Table<Partition, Vec<RowChange>> = Table::new();
         for change in changes {
-            let key = new.filter(|_| !by_row).unwrap_or(change.key);
+            let key = match ctx.config().partition_by {
+                PartitionBy::OwnKey if by_own_key => change.key,
+                PartitionBy::OwnKey | PartitionBy::NewKey => new,
+                PartitionBy::Commit => version.0 as u32,
+            };
             parts.entry_or_default(ctx.config().partition(key)).push(change);
         }
         for (&partition, changes) in parts.iter() {

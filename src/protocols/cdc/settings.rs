@@ -36,6 +36,8 @@ pub struct Config {
     pub alter_at: Option<Duration>,
     /// How changes are found.
     pub capture: Capture,
+    /// Which partition a change goes to.
+    pub partition_by: PartitionBy,
     /// What the connector does when the log that it needs is gone.
     pub if_gone: IfGone,
     /// How many commits, or rows, one answer of the source has at most.
@@ -77,6 +79,19 @@ pub enum Column {
     Version,
 }
 
+/// Which partition a change goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum PartitionBy {
+    /// Each changed row to that of its own key.
+    OwnKey,
+    /// All of a commit to that of the first key which has a row after it, as connectors do that
+    /// describe a change by the row before and the row after it.
+    NewKey,
+    /// All of a commit to the next one in turn.
+    Commit,
+}
+
 /// What the connector does when the log that it needs is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,6 +125,14 @@ pub(super) const ALTERNATIVES: &[Alternative] = &[
         called: "a log that is kept until it is read",
     },
     Alternative { settings: &[("reader", "KnowsBoth")], called: "a reader of both schemas" },
+    Alternative {
+        settings: &[("partition_by", "OwnKey")],
+        called: "changes that go where their key goes",
+    },
+    Alternative {
+        settings: &[("broker.partitions", "1"), ("replicas", "1")],
+        called: "one partition for all keys",
+    },
     Alternative { settings: &[("broker.unread", "Keep")], called: "a broker that keeps the unread" },
 ];
 
@@ -121,6 +144,7 @@ impl Default for Config {
             retention: database::Retention::UntilTruncated,
             alter_at: None,
             capture: Capture::Log,
+            partition_by: PartitionBy::OwnKey,
             if_gone: IfGone::Stop,
             batch_max: 16,
             chunk_keys: 4,
@@ -196,6 +220,11 @@ impl Config {
             (self.chunk_keys == 0, "chunk_keys", "a chunk covers 1 key or more"),
             (self.ask_interval.is_zero(), "ask_interval", "it must be longer than nothing"),
             (polls_never, "capture", "`every` must be longer than nothing"),
+            (
+                self.partition_by == PartitionBy::Commit && self.replicas > 1,
+                "partition_by",
+                "commits in turn: then no replica has all changes of a key, so there must be one",
+            ),
             (self.replicas == 0, "replicas", "somebody must keep the rows: 1 or more"),
             (
                 self.capture == Capture::Log && self.retention == database::Retention::Nothing,
