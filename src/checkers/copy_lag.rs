@@ -11,6 +11,8 @@
 //!
 //! A limit on versions was rejected: a reader of a copy has a clock and no list of commits.
 //!
+//! A row that was deleted before any copy ever showed its key is not late: nobody could tell.
+//!
 //! Limits: what was never shown counts only when the limit had passed before the run was over.
 
 use super::{
@@ -50,6 +52,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
             limit,
             about: ByNode::default(),
             open: Table::new(),
+            shown: Table::new(),
             done: 0,
             longest: Duration::ZERO,
             late: None,
@@ -77,6 +80,8 @@ struct CopyLag {
     about: ByNode<Option<u64>>,
     /// Commits that no copy shows yet, by key and number.
     open: Table<(u32, u64), Signal>,
+    /// Keys that a copy ever showed.
+    shown: Table<u32, ()>,
     done: u64,
     longest: Duration,
     /// The first commit that came too late, and how late.
@@ -87,6 +92,7 @@ impl Checker for CopyLag {
     fn reset(&mut self) {
         self.about = ByNode::default();
         self.open.clear();
+        self.shown.clear();
         (self.done, self.longest, self.late) = (0, Duration::ZERO, None);
     }
 
@@ -100,7 +106,10 @@ impl Checker for CopyLag {
             Fact::Applied(number) => *self.about.of(node) = Some(number),
             Fact::Holds { key, .. } | Fact::Lacks { key } => {
                 if let Some(number) = *self.about.of(node) {
+                    self.shown.insert(key, ());
                     self.show(key, number, signal.at);
+                } else if matches!(fact, Fact::Lacks { .. }) && !self.shown.contains_key(&key) {
+                    self.open.retain(|(of, _), _| *of != key);
                 }
             }
             _ => {}
@@ -129,6 +138,7 @@ impl Checker for CopyLag {
             return Err("one commit is needed".to_owned());
         };
         let shown = shown_at(&signals[*position..], *key, *number);
+        ensure(!is_deleted_unseen(signals, *position, *key), "nobody could tell")?;
         ensure(shown.is_none_or(|shown| *at + self.limit < shown), "it was shown in time")
     }
 }
@@ -162,6 +172,27 @@ impl CopyLag {
 
 // The witness, checked again.
 
+/// Whether a source deleted a key, behind this place and before any copy showed it.
+fn is_deleted_unseen(signals: &[Signal], position: usize, key: u32) -> bool {
+    for (place, signal) in signals.iter().enumerate() {
+        let What::Stated(node, fact) = signal.what else { continue };
+        if !matches!(fact, Fact::Holds { key: of, .. } | Fact::Lacks { key: of } if of == key) {
+            continue;
+        }
+        let is_source = signals[..place].iter().rev().find_map(|before| match before.what {
+            What::Stated(at, Fact::Commits { .. }) if at == node => Some(true),
+            What::Stated(at, Fact::Applied(_)) if at == node => Some(false),
+            _ => None,
+        });
+        match is_source {
+            Some(false) => return false,
+            Some(true) if place > position && fact == (Fact::Lacks { key }) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// When any copy first said that it is at this commit of a key, or behind it.
 fn shown_at(signals: &[Signal], key: u32, number: u64) -> Option<Time> {
     for (position, signal) in signals.iter().enumerate() {
@@ -187,7 +218,7 @@ mod tests {
     fn story(shown_at: u64, number: u64) -> Vec<Signal> {
         tell_at(&[
             (0, fact(C, Fact::Commits { number: 2, key: 5, event: 2 })),
-            (0, fact(C, Fact::Holds { key: 5, value: 7, beside: 0 })),
+            (0, holds()),
             (shown_at, fact(P1, Fact::Applied(number))),
             (shown_at, fact(P1, Fact::Lacks { key: 5 })),
         ])
@@ -206,6 +237,25 @@ mod tests {
         let never = case.gives(LAG, &story(20, 1), "violated");
         assert_eq!(sentence(never), "what c committed of key 5 at 0s never showed in a copy");
         case.gives(LAG, &tell(&[]), "not_exercised");
+    }
+
+    #[test]
+    fn a_row_that_was_deleted_before_anybody_saw_it_is_not_late() {
+        let case = Case { settings: r#"(limit: "20ms")"#, ..Case::of("CopyLag") };
+        let commits = |number| fact(C, Fact::Commits { number, key: 5, event: number });
+        let deleted = fact(C, Fact::Lacks { key: 5 });
+        let seen = [(1, fact(P1, Fact::Applied(1))), (1, deleted_at(P1))];
+        let source = [(2, commits(2)), (2, holds()), (3, commits(3)), (3, deleted)];
+        case.gives(LAG, &tell_at(&[&source[..], &[(30, commits(4))]].concat()), "holds");
+        case.gives(LAG, &tell_at(&[&seen[..], &source[..]].concat()), "violated");
+    }
+
+    fn holds() -> What {
+        fact(C, Fact::Holds { key: 5, value: 7, beside: 0 })
+    }
+
+    fn deleted_at(node: u16) -> What {
+        fact(node, Fact::Lacks { key: 5 })
     }
 
     #[test]
