@@ -37,6 +37,12 @@ mod progress;
 
 // What replicas promise.
 mod replicas;
+
+// What a copy of a table promises.
+mod copy;
+mod copy_lag;
+mod whole_commits;
+
 // What clients saw, whatever answered them.
 pub mod history;
 
@@ -227,6 +233,9 @@ pub fn all() -> Vec<CheckEntry> {
         answered::ENTRY,
         replicas::AGREE_ENTRY,
         replicas::KEEP_ENTRY,
+        copy::ENTRY,
+        copy_lag::ENTRY,
+        whole_commits::ENTRY,
         linearizable::ENTRY,
         sessions::ENTRY,
         staleness::ENTRY,

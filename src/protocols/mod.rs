@@ -23,6 +23,9 @@ pub mod saga_orchestration;
 // The same, and nobody in charge: services follow each other's events.
 pub mod saga_choreography;
 
+// A copy of a table, fed from the log of its database.
+pub mod cdc;
+
 // Registers on N replicas: R answer a read, W hold a write.
 pub mod quorum;
 
@@ -39,6 +42,7 @@ pub fn all() -> Vec<Box<dyn Runnable>> {
         Box::new(Of::<relay::Relay>::new()),
         Box::new(Of::<saga_orchestration::SagaOrchestration>::new()),
         Box::new(Of::<saga_choreography::SagaChoreography>::new()),
+        Box::new(Of::<cdc::Cdc>::new()),
         Box::new(Of::<quorum::Quorum>::new()),
         Box::new(Of::<wal::Wal>::new()),
         Box::new(Of::<idempotency_key::IdempotencyKey>::new()),

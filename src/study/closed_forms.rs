@@ -425,6 +425,14 @@ pub const ALL: &[ClosedForm] = &[
         evaluate: |of| Some(1.0 / (1.0 - of.number(0))),
     },
     ClosedForm {
+        name: "CaptureLag",
+        formula: "T/2 + 3d + 2f",
+        source: "half an interval until the poll (none where the log is tailed), three links, the \
+                 forces of broker and copy",
+        parameters: &[("interval", Kind::Span), ("link", Kind::Span), ("force", Kind::Span)],
+        evaluate: |of| Some(of.number(0) / 2.0 + 3.0 * of.number(1) + 2.0 * of.number(2)),
+    },
+    ClosedForm {
         name: "AllStepsSucceed",
         formula: "(1 - p)^n",
         source: BINOMIAL,
@@ -613,6 +621,8 @@ mod tests {
         worked("LaterWriteLostNormal", &["1000us", "1414214ns"], 0.158_655_2);
         worked("AtLeastOnceSends", &["10%", "10%"], 1.234_568);
         worked("AtLeastOnceDeliveries", &["10%"], 1.111_111);
+        worked("CaptureLag", &["0ms", "1ms", "2ms"], 7.0);
+        worked("CaptureLag", &["10ms", "1ms", "2ms"], 12.0);
         worked("AllStepsSucceed", &["1%", "100"], 1.0 - 0.633_968);
         worked("SagaMessages", &["4", "0"], 8.0);
         worked("SagaMessages", &["4", "3"], 10.0);

@@ -212,6 +212,39 @@ pub const ALL: &[MetricEntry] = &[
         },
     },
     MetricEntry {
+        name: "CopyLag",
+        unit: Unit::Milliseconds,
+        summary: "how far a copy was behind, not exceeded by the share `at` of changes",
+        build: |text, named, _| {
+            let At { at } = named.decode(text)?;
+            Ok(values(at, |run, values| values.extend(run.lags.iter().map(|l| l.as_nanos()))))
+        },
+    },
+    MetricEntry {
+        name: "CopyLagMean",
+        unit: Unit::Milliseconds,
+        summary: "how far a copy was behind on average",
+        build: |text, named, _| {
+            named.decode::<NoOptions>(text)?;
+            Ok(pairs(Statistic::Mean, |run| {
+                let sum = run.lags.iter().map(|lag| lag.as_nanos()).sum();
+                Pair { sum, of: run.lags.len() as u64 }
+            }))
+        },
+    },
+    MetricEntry {
+        name: "ChangesMissed",
+        unit: Unit::Share,
+        summary: "changes of a source that no copy came to show, nor a later one of the same key",
+        build: |text, named, _| {
+            named.decode::<NoOptions>(text)?;
+            Ok(pairs(Statistic::Share, |run| {
+                let of = run.missed + run.lags.len() as u64;
+                Pair { sum: run.missed, of }
+            }))
+        },
+    },
+    MetricEntry {
         name: "Violations",
         unit: Unit::Share,
         summary: "seeds that violate a `property` of a listed check",

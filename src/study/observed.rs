@@ -9,7 +9,11 @@
 //! else lies in the world when it is over. A doubt begins when a node's Yes counts and ends when
 //! its decision counts, goes on while the node is down, and ends with the run if nothing else ends
 //! it, as in the check `NoBlocking`. A Yes that a crash destroyed ends at the boot that misses it.
+//! How far copies are behind their source is folded along, in `observed/lags.rs`.
 
+mod lags;
+
+use lags::Lags;
 use crate::{
     base::{
         ids::{NodeId, TxnId},
@@ -40,6 +44,10 @@ pub struct Observed<'a> {
     pub judgements: &'a [Judgement],
     /// How long nodes were in doubt, in the order in which doubts ended.
     pub doubts: &'a [Duration],
+    /// How far copies were behind, for each change that one came to show.
+    pub lags: &'a [Duration],
+    /// How many changes no copy came to show.
+    pub missed: u64,
 }
 
 /// Folds signals into doubts.
@@ -48,6 +56,7 @@ pub struct Doubts {
     open: Table<(NodeId, TxnId), Doubt>,
     decided: Table<(NodeId, TxnId), ()>,
     over: Vec<Duration>,
+    copies: Lags,
 }
 
 #[derive(Clone, Copy)]
@@ -61,6 +70,7 @@ struct Doubt {
 
 impl Judge for Doubts {
     fn on_signal(&mut self, signal: &Signal) {
+        self.copies.on_signal(signal);
         match signal.what {
             What::Stated(node, fact) => self.on_fact(node, fact, signal.at, false),
             What::Replayed(node, fact) => self.on_fact(node, fact, signal.at, true),
@@ -76,6 +86,7 @@ impl Doubts {
         self.open.clear();
         self.decided.clear();
         self.over.clear();
+        self.copies.reset();
     }
 
     /// The run is over, and with it every doubt.
@@ -142,7 +153,10 @@ pub fn observed<'a>(
     doubts: &'a mut Doubts,
 ) -> Observed<'a> {
     let judgements = &judged.judgements;
-    Observed { catalog, counters, history, judgements, doubts: doubts.finish(&judged.end) }
+    doubts.finish(&judged.end);
+    let Doubts { over: doubts, copies, .. } = &*doubts;
+    let (lags, missed) = (copies.lags(), copies.missed());
+    Observed { catalog, counters, history, judgements, doubts, lags, missed }
 }
 
 #[cfg(test)]

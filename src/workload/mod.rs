@@ -3,7 +3,8 @@
 //! ```text
 //!   Transfers ── random transfers between accounts    Appends ── items for a stream
 //!   Registers ── reads and writes of registers     ReadAfterWrite ── a write, and a read a while later
-//!   Orders ── orders of a shop, and cancels        Charges ── charges under idempotency keys
+//!   Orders ── orders of a shop, and cancels        Rows ── writes, deletes, renames of rows
+//!   Charges ── charges under idempotency keys
 //!   Requests ── a list of requests at given instants, for scripts and exact counts
 //! ```
 //!
@@ -40,6 +41,9 @@ pub mod registers;
 // Requests at given instants.
 pub mod requests;
 
+// Writes, deletes and renames of the rows of a table.
+pub mod rows;
+
 // Money between accounts.
 pub mod transfers;
 
@@ -65,6 +69,7 @@ pub fn all() -> Vec<WorkloadEntry> {
         read_after_write::ENTRY,
         orders::ENTRY,
         charges::ENTRY,
+        rows::ENTRY,
         requests::ENTRY,
     ]
 }

@@ -1,0 +1,266 @@
+//! The lag of a copy: every change shows in it within a limit.
+//!
+//! ```text
+//!   source   commit 5: a=7 ────┬───────────────▶
+//!   copy                       └── lag ──▶ applied 5, or a later commit of the same key
+//! ```
+//!
+//! Source: Das and others 2012 (Databus), section 4, which calls it the time line of consumption; the
+//! freshness of a replica in words of databases. Measured from the instant at which the source
+//! commits to the first instant at which any copy is at this commit of the key or behind it.
+//!
+//! A limit on versions was rejected: a reader of a copy has a clock and no list of commits.
+//!
+//! A row that was deleted before any copy ever showed its key is not late: nobody could tell.
+//!
+//! Limits: what was never shown counts only when the limit had passed before the run was over.
+
+use super::{
+    CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
+    evidence::{self, ensure, find, witness},
+    knowledge::{ByNode, count, judge, order},
+};
+use crate::{
+    base::{
+        table::Table,
+        time::{Duration, Time},
+    },
+    engine::{
+        facts::Fact,
+        runner::Catalog,
+        signal::{Signal, What},
+    },
+};
+use std::sync::Arc;
+
+const LAG: &str = "copy_lag";
+
+/// The line of the registry.
+pub(super) const ENTRY: CheckEntry = CheckEntry {
+    name: "CopyLag",
+    properties: &[PropertyInfo {
+        name: LAG,
+        demands: "every change that the source commits shows in a copy within the limit",
+        exercised_by: "commits of the source",
+        source: "Das and others 2012, All Aboard the Databus!, section 4",
+    }],
+    build: |text, named, catalog| {
+        let Settings { limit } = named.decode(text)?;
+        let catalog = Arc::clone(catalog);
+        Ok(Box::new(CopyLag {
+            catalog,
+            limit,
+            about: ByNode::default(),
+            open: Table::new(),
+            shown: Table::new(),
+            done: 0,
+            longest: Duration::ZERO,
+            late: None,
+        }))
+    },
+};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// How far behind a copy may be.
+    limit: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { limit: Duration::from_secs(1) }
+    }
+}
+
+struct CopyLag {
+    catalog: Arc<Catalog>,
+    limit: Duration,
+    /// The commit that a copy speaks of.
+    about: ByNode<Option<u64>>,
+    /// Commits that no copy shows yet, by key and number.
+    open: Table<(u32, u64), Signal>,
+    /// Keys that a copy ever showed.
+    shown: Table<u32, ()>,
+    done: u64,
+    longest: Duration,
+    /// The first commit that came too late, and how late.
+    late: Option<(Signal, u32, Duration)>,
+}
+
+impl Checker for CopyLag {
+    fn reset(&mut self) {
+        self.about = ByNode::default();
+        self.open.clear();
+        self.shown.clear();
+        (self.done, self.longest, self.late) = (0, Duration::ZERO, None);
+    }
+
+    fn on_signal(&mut self, signal: &Signal) {
+        let What::Stated(node, fact) = signal.what else { return };
+        match fact {
+            Fact::Commits { number, key, .. } => {
+                *self.about.of(node) = None;
+                self.open.insert((key, number), *signal);
+            }
+            Fact::Applied(number) => *self.about.of(node) = Some(number),
+            Fact::Holds { key, .. } | Fact::Lacks { key } => {
+                if let Some(number) = *self.about.of(node) {
+                    self.shown.insert(key, ());
+                    self.show(key, number, signal.at);
+                } else if matches!(fact, Fact::Lacks { .. }) && !self.shown.contains_key(&key) {
+                    self.open.retain(|(of, _), _| *of != key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, finish: &Finish<'_>) -> Vec<Judgement> {
+        let never = self.open.iter().filter(|(_, commit)| commit.at + self.limit < finish.end.end);
+        let never = never.min_by_key(|(_, commit)| order(commit));
+        let broken = match (self.late, never) {
+            (Some((commit, key, lag)), _) => Some(self.lateness(&commit, key, Some(lag))),
+            (None, Some((&(key, _), commit))) => Some(self.lateness(commit, key, None)),
+            (None, None) => None,
+        };
+        let exercised = self.done + self.open.len() as u64;
+        let note = format!("{}, {} at most", count(self.done, "change", "changes"), self.longest);
+        vec![judge(LAG, broken, exercised, note)]
+    }
+
+    fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
+        ensure(property == LAG, "this check does not judge that")?;
+        let cited = find(witness, signals)?;
+        let [(position, Signal { at, what: What::Stated(_, Fact::Commits { number, key, .. }), .. })] =
+            cited.as_slice()
+        else {
+            return Err("one commit is needed".to_owned());
+        };
+        let shown = shown_at(&signals[*position..], *key, *number);
+        ensure(!is_deleted_unseen(signals, *position, *key), "nobody could tell")?;
+        ensure(shown.is_none_or(|shown| *at + self.limit < shown), "it was shown in time")
+    }
+}
+
+// The judge.
+
+impl CopyLag {
+    fn show(&mut self, key: u32, number: u64, at: Time) {
+        let done = self.open.range((key, 0)..=(key, number));
+        let done: Vec<((u32, u64), Signal)> = done.map(|(name, commit)| (*name, *commit)).collect();
+        for (name, commit) in done {
+            self.open.remove(&name);
+            let lag = at.saturating_since(commit.at);
+            (self.done, self.longest) = (self.done + 1, self.longest.max(lag));
+            if self.limit < lag && self.late.is_none() {
+                self.late = Some((commit, key, lag));
+            }
+        }
+    }
+
+    fn lateness(&self, commit: &Signal, key: u32, lag: Option<Duration>) -> Witness {
+        let node = evidence::place(&commit.what).map_or("a client", |node| self.catalog.node(node));
+        let late = match lag {
+            Some(lag) => format!("showed in a copy after {lag}"),
+            None => "never showed in a copy".to_owned(),
+        };
+        let sentence = format!("what {node} committed of key {key} at {} {late}", commit.at);
+        witness(sentence, &[*commit])
+    }
+}
+
+// The witness, checked again.
+
+/// Whether a source deleted a key, behind this place and before any copy showed it.
+fn is_deleted_unseen(signals: &[Signal], position: usize, key: u32) -> bool {
+    for (place, signal) in signals.iter().enumerate() {
+        let What::Stated(node, fact) = signal.what else { continue };
+        if !matches!(fact, Fact::Holds { key: of, .. } | Fact::Lacks { key: of } if of == key) {
+            continue;
+        }
+        let is_source = signals[..place].iter().rev().find_map(|before| match before.what {
+            What::Stated(at, Fact::Commits { .. }) if at == node => Some(true),
+            What::Stated(at, Fact::Applied(_)) if at == node => Some(false),
+            _ => None,
+        });
+        match is_source {
+            Some(false) => return false,
+            Some(true) if place > position && fact == (Fact::Lacks { key }) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// When any copy first said that it is at this commit of a key, or behind it.
+fn shown_at(signals: &[Signal], key: u32, number: u64) -> Option<Time> {
+    for (position, signal) in signals.iter().enumerate() {
+        let What::Stated(node, fact) = signal.what else { continue };
+        let (Fact::Holds { key: of, .. } | Fact::Lacks { key: of }) = fact else { continue };
+        let words = signals[..position].iter().rev().filter_map(|before| match before.what {
+            What::Stated(at, fact) if at == node => Some(fact),
+            _ => None,
+        });
+        let mut numbers = words.filter(|f| matches!(f, Fact::Applied(_) | Fact::Commits { .. }));
+        if of == key && matches!(numbers.next(), Some(Fact::Applied(at)) if at >= number) {
+            return Some(signal.at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::litmus::*;
+    use super::*;
+
+    fn story(shown_at: u64, number: u64) -> Vec<Signal> {
+        tell_at(&[
+            (0, fact(C, Fact::Commits { number: 2, key: 5, event: 2 })),
+            (0, holds()),
+            (shown_at, fact(P1, Fact::Applied(number))),
+            (shown_at, fact(P1, Fact::Lacks { key: 5 })),
+        ])
+    }
+
+    #[test]
+    fn a_change_shows_within_the_limit_or_a_later_one_does() {
+        let case = Case { settings: r#"(limit: "20ms")"#, ..Case::of("CopyLag") };
+        case.gives(LAG, &story(20, 2), "holds");
+        case.gives(LAG, &story(20, 3), "holds");
+        let late = case.gives(LAG, &story(21, 2), "violated");
+        assert_eq!(
+            sentence(late),
+            "what c committed of key 5 at 0s showed in a copy after 21ms"
+        );
+        let never = case.gives(LAG, &story(20, 1), "violated");
+        assert_eq!(sentence(never), "what c committed of key 5 at 0s never showed in a copy");
+        case.gives(LAG, &tell(&[]), "not_exercised");
+    }
+
+    #[test]
+    fn a_row_that_was_deleted_before_anybody_saw_it_is_not_late() {
+        let case = Case { settings: r#"(limit: "20ms")"#, ..Case::of("CopyLag") };
+        let commits = |number| fact(C, Fact::Commits { number, key: 5, event: number });
+        let deleted = fact(C, Fact::Lacks { key: 5 });
+        let seen = [(1, fact(P1, Fact::Applied(1))), (1, deleted_at(P1))];
+        let source = [(2, commits(2)), (2, holds()), (3, commits(3)), (3, deleted)];
+        case.gives(LAG, &tell_at(&[&source[..], &[(30, commits(4))]].concat()), "holds");
+        case.gives(LAG, &tell_at(&[&seen[..], &source[..]].concat()), "violated");
+    }
+
+    fn holds() -> What {
+        fact(C, Fact::Holds { key: 5, value: 7, beside: 0 })
+    }
+
+    fn deleted_at(node: u16) -> What {
+        fact(node, Fact::Lacks { key: 5 })
+    }
+
+    #[test]
+    fn what_could_still_come_in_time_is_not_late() {
+        let case = Case { settings: r#"(limit: "1s")"#, ..Case::of("CopyLag") };
+        case.gives(LAG, &story(20, 1), "holds");
+    }
+}
