@@ -34,6 +34,9 @@ mod conservation;
 mod delivery;
 mod progress;
 
+// What leaves a database for others.
+mod publication;
+
 // What replicas promise.
 mod replicas;
 // What clients saw, whatever answered them.
@@ -233,6 +236,7 @@ pub fn all() -> Vec<CheckEntry> {
         recovery::ENTRY,
         shipping::ENTRY,
         takeover::ENTRY,
+        publication::ENTRY,
     ]
 }
 

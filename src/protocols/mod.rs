@@ -29,6 +29,9 @@ pub mod quorum;
 // Registers on a write-ahead log: forces, checkpoints, recovery, a standby.
 pub mod wal;
 
+// What a database commits is published through a broker, and takes effect once.
+pub mod outbox;
+
 /// Every built-in protocol.
 pub fn all() -> Vec<Box<dyn Runnable>> {
     vec![
@@ -38,5 +41,6 @@ pub fn all() -> Vec<Box<dyn Runnable>> {
         Box::new(Of::<saga_choreography::SagaChoreography>::new()),
         Box::new(Of::<quorum::Quorum>::new()),
         Box::new(Of::<wal::Wal>::new()),
+        Box::new(Of::<outbox::Outbox>::new()),
     ]
 }
