@@ -6,8 +6,8 @@
 //!   broker                    publishes(e) ── publishes(e)     phantom, if e is not committed
 //!   receiver                            took_effect(e)         twice? out of order?
 //!
-//!   no loss        faults over ⇒ known commits(e) ⇒ known took_effect(e)
-//!   no phantom     faults over ⇒ ever publishes(e) ⇒ known commits(e)
+//!   no loss        at rest, known commits(e) ⇒ known took_effect(e)
+//!   no phantom     at rest, ever publishes(e) ⇒ known commits(e)
 //!   order          first effects of one key, as they come: their numbers rise
 //!   exactly once   Σ over all nodes and times of stated took_effect(e)  ≤  1
 //! ```
@@ -21,22 +21,31 @@
 //! that judged each instant would condemn an order that only a crash can break, and no crash came.
 //! Of a node that is down in the end nothing is demanded, and what it knew before counts.
 //!
+//! *At rest* is when faults are over, and both that and the event lie at least `within` before the
+//! end of the run. Without such a bound any run is a loss that ends early enough, and shrinking a
+//! failure would find just that.
+//!
 //! Limits: an event that never takes effect has no place in the order; that it is missing is a loss.
 //! A log that is cut must restate what it still vouches for.
 
 use super::{
-    CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
+    CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, find, place, witness},
     knowledge::{ByNode, Weather, count, judge, judge_at_rest, order},
 };
 use crate::{
-    base::{digest::Fold, table::Table},
+    base::{
+        digest::Fold,
+        table::Table,
+        time::{Duration, Time},
+    },
     engine::{
         facts::Fact,
         runner::Catalog,
         signal::{Signal, What},
     },
 };
+use serde::Deserialize;
 use std::sync::Arc;
 
 mod recheck;
@@ -57,14 +66,16 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
     properties: &[
         PropertyInfo {
             name: NO_LOSS,
-            demands: "once faults are over, every committed event is published and takes effect",
-            exercised_by: "events whose commits nodes know at the end of a run whose faults are over",
+            demands: "every committed event is published and takes effect, at the latest `within` \
+                      after its commit and the end of faults",
+            exercised_by: "events committed that long before the end of a run whose faults are over",
             source: SOURCE,
         },
         PropertyInfo {
             name: NO_PHANTOM,
-            demands: "once faults are over, every event that was ever published is committed",
-            exercised_by: "events that were published",
+            demands: "every event that was ever published is committed, at the latest `within` after \
+                      that and the end of faults",
+            exercised_by: "events published that long before the end of a run whose faults are over",
             source: SOURCE,
         },
         PropertyInfo {
@@ -81,15 +92,32 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
         },
     ],
     build: |text, named, catalog| {
-        named.decode::<NoSettings>(text)?;
-        Ok(Box::new(Publication::new(catalog)))
+        let Settings { within } = named.decode(text)?;
+        Ok(Box::new(Publication::new(catalog, within)))
     },
 };
+
+/// What a scenario may set.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    /// How long an event may take once faults are over.
+    within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { within: Duration::from_millis(500) }
+    }
+}
 
 #[derive(Clone)]
 struct Publication {
     catalog: Arc<Catalog>,
+    within: Duration,
     weather: Weather,
+    /// What is later than this has time still; known when the run is over.
+    due: Time,
     nodes: ByNode<Known>,
     /// Each event that was ever committed, as it was committed last.
     commits: Table<u64, Commit>,
@@ -127,6 +155,7 @@ struct Inversion {
 impl Checker for Publication {
     fn reset(&mut self) {
         self.weather = Weather::default();
+        self.due = Time::ZERO;
         self.nodes.iter_mut().for_each(Known::forget);
         self.commits.clear();
         self.published.clear();
@@ -150,14 +179,15 @@ impl Checker for Publication {
     }
 
     fn finish(&mut self, finish: &Finish<'_>) -> Vec<Judgement> {
+        self.due = finish.end.end.saturating_sub(self.within);
         vec![self.no_loss(finish), self.no_phantom(finish), self.order(), self.exactly_once()]
     }
 
     fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
         let cited = find(witness, signals)?;
         match property {
-            NO_LOSS => recheck::is_lost(&cited, signals),
-            NO_PHANTOM => recheck::is_phantom(&cited, signals),
+            NO_LOSS => recheck::is_lost(&cited, signals, self.due),
+            NO_PHANTOM => recheck::is_phantom(&cited, signals, self.due),
             ORDER => recheck::is_inverted(&cited, signals),
             EXACTLY_ONCE => recheck::is_twice(&cited),
             _ => evidence::no_such_property(property),
@@ -208,10 +238,12 @@ impl Known {
 }
 
 impl Publication {
-    fn new(catalog: &Arc<Catalog>) -> Self {
+    fn new(catalog: &Arc<Catalog>, within: Duration) -> Self {
         Self {
             catalog: Arc::clone(catalog),
+            within,
             weather: Weather::default(),
+            due: Time::ZERO,
             nodes: ByNode::default(),
             commits: Table::new(),
             published: Table::new(),
@@ -250,9 +282,15 @@ impl Publication {
 // The judge.
 
 impl Publication {
+    /// Whether something has had all the time that it may take.
+    fn is_due(&self, signal: &Signal) -> bool {
+        signal.at <= self.due && self.weather.healed().is_none_or(|healed| healed.at <= self.due)
+    }
+
     fn no_loss(&self, finish: &Finish<'_>) -> Judgement {
         let living = || self.nodes.iter().filter(|(_, known)| !known.down);
-        let commits = || living().flat_map(|(_, known)| known.commits.iter());
+        let all = || living().flat_map(|(_, known)| known.commits.iter());
+        let commits = || all().filter(|(_, commit)| self.is_due(&commit.signal));
         let took_effect =
             |event: &u64| self.nodes.iter().any(|(_, known)| known.effects.contains_key(event));
         let lost = commits().filter(|(event, _)| !took_effect(event));
@@ -266,10 +304,11 @@ impl Publication {
     fn no_phantom(&self, finish: &Finish<'_>) -> Judgement {
         let is_committed =
             |event: &u64| self.nodes.iter().any(|(_, known)| known.commits.contains_key(event));
-        let phantoms = self.published.iter().filter(|(event, _)| !is_committed(event));
+        let published = || self.published.iter().filter(|(_, signal)| self.is_due(signal));
+        let phantoms = published().filter(|(event, _)| !is_committed(event));
         let first = phantoms.min_by_key(|(_, signal)| order(signal));
         let broken = first.map(|(&event, signal)| self.phantom(event, signal));
-        let exercised = self.published.len() as u64;
+        let exercised = published().count() as u64;
         let note = count(exercised, "event", "events") + " published";
         judge_at_rest(NO_PHANTOM, (&self.weather, finish), broken, (exercised, note))
     }

@@ -11,9 +11,12 @@
 //! wrong, a scan does not get wrong in the same way.
 
 use super::super::evidence::{Found, ensure, is_up, known, nodes, settled, was_stated};
-use crate::engine::{
-    facts::Fact,
-    signal::{Signal, What},
+use crate::{
+    base::time::Time,
+    engine::{
+        facts::Fact,
+        signal::{Signal, What},
+    },
 };
 
 type Outcome = Result<(), String>;
@@ -60,18 +63,26 @@ fn is_known(signals: &[Signal], is: impl Fn(Fact) -> bool) -> bool {
     nodes(signals).into_iter().any(|node| known(signals, node).any(|(_, fact)| is(fact)))
 }
 
+/// Whether faults were over, and that early enough.
+fn at_rest(signals: &[Signal], due: Time) -> Outcome {
+    ensure(settled(signals), "faults were never over")?;
+    let late = signals.iter().any(|signal| signal.what == What::Healed && signal.at > due);
+    ensure(!late, "faults were over too late")
+}
+
 fn is_commit_of(fact: Fact, event: u64) -> bool {
     matches!(fact, Fact::Commits { event: of, .. } if of == event)
 }
 
-pub(super) fn is_lost(cited: &[Found], signals: &[Signal]) -> Outcome {
-    ensure(settled(signals), "faults were never over")?;
+pub(super) fn is_lost(cited: &[Found], signals: &[Signal], due: Time) -> Outcome {
+    at_rest(signals, due)?;
     let (_, _, event) = only(cited, commit, "commit")?;
     let at = cited.iter().find(|(_, signal)| commit(&signal.what).is_some());
     let node = at.and_then(|(_, signal)| super::place(&signal.what));
-    let (Some((position, _)), Some(node)) = (at, node) else {
+    let (Some((position, signal)), Some(node)) = (at, node) else {
         return Err("no node is cited".to_owned());
     };
+    ensure(signal.at <= due, "it has time still")?;
     ensure(is_up(signals, node), "the node is down")?;
     let survived = known(signals, node).any(|(at, _)| at == *position);
     ensure(survived, "the commit did not survive")?;
@@ -84,9 +95,11 @@ pub(super) fn is_lost(cited: &[Found], signals: &[Signal]) -> Outcome {
     Ok(())
 }
 
-pub(super) fn is_phantom(cited: &[Found], signals: &[Signal]) -> Outcome {
-    ensure(settled(signals), "faults were never over")?;
+pub(super) fn is_phantom(cited: &[Found], signals: &[Signal], due: Time) -> Outcome {
+    at_rest(signals, due)?;
     let event = only(cited, published, "publication")?;
+    let is_due = |(_, signal): &Found| published(&signal.what).is_none() || signal.at <= due;
+    ensure(cited.iter().all(is_due), "it has time still")?;
     ensure(!is_known(signals, |fact| is_commit_of(fact, event)), "it is committed")?;
     let ever = signals.iter().any(|signal| match signal.what {
         What::Stated(_, fact) => is_commit_of(fact, event),

@@ -83,6 +83,21 @@ fn nothing_is_demanded_of_the_end_while_faults_last() {
 }
 
 #[test]
+fn who_has_time_still_has_lost_nothing() {
+    let case = Case { settings: "(within: \"990ms\")", ..Case::of("Publication") };
+    let at = |at, what| tell_at(&[(at, what)]);
+    case.gives(NO_LOSS, &at(10, commits(7, 1)), "violated");
+    case.gives(NO_LOSS, &at(11, commits(7, 1)), "not_exercised");
+    case.gives(NO_PHANTOM, &at(10, publishes(7)), "violated");
+    case.gives(NO_PHANTOM, &at(11, publishes(7)), "not_exercised");
+    let healed = |at| tell_at(&[(1, commits(7, 1)), (2, publishes(8)), (3, DISTURBED), (at, HEALED)]);
+    for property in [NO_LOSS, NO_PHANTOM] {
+        case.gives(property, &healed(10), "violated");
+        case.gives(property, &healed(11), "not_exercised");
+    }
+}
+
+#[test]
 fn first_effects_of_a_key_are_in_the_order_of_commits() {
     let story = |one, other| [commits(7, 1), commits(3, 2), takes(one), takes(other)];
     legal(ORDER, &story(7, 3));
