@@ -212,6 +212,27 @@ pub const ALL: &[MetricEntry] = &[
         },
     },
     MetricEntry {
+        name: "Lag",
+        unit: Unit::Milliseconds,
+        summary: "from the commit of an event to its first effect, not exceeded by the share `at`",
+        build: |text, named, _| {
+            let At { at } = named.decode(text)?;
+            Ok(values(at, |run, values| values.extend(run.lags.iter().map(|lag| lag.as_nanos()))))
+        },
+    },
+    MetricEntry {
+        name: "LagMean",
+        unit: Unit::Milliseconds,
+        summary: "from the commit of an event to its first effect, on average",
+        build: |text, named, _| {
+            named.decode::<NoOptions>(text)?;
+            Ok(pairs(Statistic::Mean, |run| {
+                let sum = run.lags.iter().map(|lag| lag.as_nanos()).sum();
+                Pair { sum, of: run.lags.len() as u64 }
+            }))
+        },
+    },
+    MetricEntry {
         name: "Violations",
         unit: Unit::Share,
         summary: "seeds that violate a `property` of a listed check",

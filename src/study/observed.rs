@@ -1,14 +1,18 @@
-//! What a run shows to metrics: counters, the history, verdicts, and how long nodes were in doubt.
+//! What a run shows to metrics: counters, the history, verdicts, how long nodes were in doubt, and
+//! how late events took effect.
 //!
 //! ```text
 //!   Runner ──signals──▶ Doubts          a Yes is stated ──────── the decision is stated
-//!      └──▶ Judged, counters, history       p1 ├──────── in doubt ────────┤
+//!      │                                    p1 ├──────── in doubt ────────┤
+//!      ├──signals──▶ Lags               an event is committed ──── it first takes effect
+//!      └──▶ Judged, counters, history          ├────────── lag ───────────┤
 //! ```
 //!
 //! Nothing is recorded for it: doubts are folded from signals while the run goes on, everything
 //! else lies in the world when it is over. A doubt begins when a node's Yes counts and ends when
 //! its decision counts, goes on while the node is down, and ends with the run if nothing else ends
 //! it, as in the check `NoBlocking`. A Yes that a crash destroyed ends at the boot that misses it.
+//! An event that never takes effect has no lag: look at `Violations` of `publication.no_loss`.
 
 use crate::{
     base::{
@@ -40,6 +44,53 @@ pub struct Observed<'a> {
     pub judgements: &'a [Judgement],
     /// How long nodes were in doubt, in the order in which doubts ended.
     pub doubts: &'a [Duration],
+    /// How long after its commit each event first took effect, in the order of effects.
+    pub lags: &'a [Duration],
+}
+
+/// Folds signals into all that metrics cannot read from a world that is over.
+#[derive(Default)]
+pub struct Watch {
+    doubts: Doubts,
+    lags: Lags,
+}
+
+impl Judge for Watch {
+    fn on_signal(&mut self, signal: &Signal) {
+        self.doubts.on_signal(signal);
+        self.lags.on_signal(signal);
+    }
+}
+
+impl Watch {
+    /// Forgets all, before another run.
+    pub fn reset(&mut self) {
+        self.doubts.reset();
+        self.lags = Lags::default();
+    }
+}
+
+/// Folds signals into lags.
+#[derive(Default)]
+pub struct Lags {
+    committed: Table<u64, Time>,
+    effects: Table<u64, ()>,
+    seen: Vec<Duration>,
+}
+
+impl Judge for Lags {
+    fn on_signal(&mut self, signal: &Signal) {
+        let What::Stated(_, fact) = signal.what else { return };
+        match fact {
+            Fact::Commits { event, .. } => _ = self.committed.insert(event, signal.at),
+            Fact::TookEffect(event) if self.effects.insert(event, ()).is_none() => {
+                if let Some(&at) = self.committed.get(&event) {
+                    self.seen.push(signal.at.saturating_since(at));
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Folds signals into doubts.
@@ -139,10 +190,11 @@ pub fn observed<'a>(
     catalog: &'a Catalog,
     (counters, history): (&'a Counters, &'a [HistoryEntry]),
     judged: &'a Judged,
-    doubts: &'a mut Doubts,
+    watch: &'a mut Watch,
 ) -> Observed<'a> {
     let judgements = &judged.judgements;
-    Observed { catalog, counters, history, judgements, doubts: doubts.finish(&judged.end) }
+    let (doubts, lags) = (watch.doubts.finish(&judged.end), &watch.lags.seen);
+    Observed { catalog, counters, history, judgements, doubts, lags }
 }
 
 #[cfg(test)]
@@ -197,5 +249,19 @@ mod tests {
             doubts(&[&before[..], &boot, &[(30, What::Stated(node, COMMIT))]].concat()),
             [2, 22]
         );
+    }
+
+    #[test]
+    fn a_lag_lasts_from_the_commit_to_the_first_effect() {
+        let node = NodeId(1);
+        let commit = |event| What::Stated(node, Fact::Commits { number: event, key: 0, event });
+        let effect = |event| What::Stated(node, Fact::TookEffect(event));
+        let mut lags = Lags::default();
+        let story =
+            [(3, commit(1)), (4, commit(2)), (9, effect(2)), (10, effect(1)), (11, effect(1))];
+        for (at, what) in story {
+            lags.on_signal(&Signal { at: Time::from_nanos(at), event: EventId(at as u32), what });
+        }
+        assert_eq!(lags.seen.iter().map(|lag| lag.as_nanos()).collect::<Vec<_>>(), [5, 7]);
     }
 }
