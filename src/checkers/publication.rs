@@ -340,8 +340,7 @@ impl Publication {
     fn inversion(&self) -> Option<Inversion> {
         let mut latest: Table<u32, (u64, Commit, Signal)> = Table::new();
         for event in &self.sequence {
-            let (Some(&commit), Some(&effect)) =
-                (self.commits.get(event), self.effects.get(event))
+            let (Some(&commit), Some(&effect)) = (self.commits.get(event), self.effects.get(event))
             else {
                 continue; // It was never committed, which is judged elsewhere.
             };
@@ -368,10 +367,8 @@ impl Publication {
         match self.published.get(&event) {
             None => witness(format!("{committed}, and it was never published"), &[signal]),
             Some(published) => {
-                let sentence = format!(
-                    "{committed}; it was published at {} and has no effect",
-                    published.at
-                );
+                let sentence =
+                    format!("{committed}; it was published at {} and has no effect", published.at);
                 witness(sentence, &[signal, *published])
             }
         }

@@ -274,7 +274,8 @@ pub struct Receiver {
 impl Protocol for Outbox {
     const NAME: &'static str = "Outbox";
     const SUMMARY: &'static str = "what a database commits is published, and takes effect once";
-    const EXAMPLE_WORKLOAD: &'static str = r#"Appends(clients: 2, rate: "20/s", keys: 3, until: "1s")"#;
+    const EXAMPLE_WORKLOAD: &'static str =
+        r#"Appends(clients: 2, rate: "20/s", keys: 3, until: "1s")"#;
     const EXAMPLE_CHECKS: &'static str = "Publication, Forgetting, Progress";
     const ALTERNATIVES: &'static [Alternative] = settings::ALTERNATIVES;
     type Config = Config;
@@ -611,7 +612,8 @@ impl Relay {
         }
         let Some(&(last, _)) = rows.last() else { return };
         self.read = last;
-        self.fill = if rows.len() < usize::from(config.batch_max) { Fill::Partly } else { Fill::Full };
+        self.fill =
+            if rows.len() < usize::from(config.batch_max) { Fill::Partly } else { Fill::Full };
         for (place, event) in rows {
             self.producer.enqueue_as(config.partition(event.key), place, event);
         }

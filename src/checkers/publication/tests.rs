@@ -90,7 +90,8 @@ fn who_has_time_still_has_lost_nothing() {
     case.gives(NO_LOSS, &at(11, commits(7, 1)), "not_exercised");
     case.gives(NO_PHANTOM, &at(10, publishes(7)), "violated");
     case.gives(NO_PHANTOM, &at(11, publishes(7)), "not_exercised");
-    let healed = |at| tell_at(&[(1, commits(7, 1)), (2, publishes(8)), (3, DISTURBED), (at, HEALED)]);
+    let healed =
+        |at| tell_at(&[(1, commits(7, 1)), (2, publishes(8)), (3, DISTURBED), (at, HEALED)]);
     for property in [NO_LOSS, NO_PHANTOM] {
         case.gives(property, &healed(10), "violated");
         case.gives(property, &healed(11), "not_exercised");

@@ -13,8 +13,8 @@
 //! leaves rows that are published once more. It takes a number like any commit, which is why only
 //! rows have places, and never what deletes them: a crash may give that number to an order.
 
-use super::{Config, Ctx, Event, Message, Name, OutboxTable, Row, Service, Step};
 use super::settings::{Cursor, Publish};
+use super::{Config, Ctx, Event, Message, Name, OutboxTable, Row, Service, Step};
 use crate::{
     base::ids::NodeId,
     blocks::database::{Commit, OutOfReach, Version},

@@ -15,11 +15,7 @@
 //! Limits: one order service, one consumer.
 
 use crate::{
-    base::{
-        ids::NodeId,
-        quantity::Probability,
-        time::Duration,
-    },
+    base::{ids::NodeId, quantity::Probability, time::Duration},
     blocks::{
         broker::{self, GroupId, Partition, ProducerId, Producers, Sending, TopicId},
         remembered::Window,

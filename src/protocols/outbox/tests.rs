@@ -96,7 +96,11 @@ fn a_relay_moves_its_cursor_when_the_broker_has_the_rows() {
     let rows = Message::Rows { after: 0, rows: vec![(1, EVENT), (4, EVENT)] };
     let told = shown(bench.message("relay", "orders", rows.clone()));
     assert_eq!(told.len(), 1, "one event is under way at a time: {told:?}");
-    assert_eq!(shown(bench.message("relay", "orders", rows)), [], "a repeat is none of its business");
+    assert_eq!(
+        shown(bench.message("relay", "orders", rows)),
+        [],
+        "a repeat is none of its business"
+    );
     let partition = Config::default().partition(EVENT.key);
     let mut published = |sequence| {
         let message = ToBroker::Published { partition, sequence };
