@@ -27,11 +27,7 @@ use super::{
     knowledge::{ByNode, Weather, count, judge, judge_at_rest},
 };
 use crate::{
-    base::{
-        digest::Fold,
-        ids::NodeId,
-        table::Table,
-    },
+    base::{digest::Fold, ids::NodeId, table::Table},
     engine::{
         facts::Fact,
         runner::Catalog,

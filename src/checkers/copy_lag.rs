@@ -132,8 +132,9 @@ impl Checker for CopyLag {
     fn recheck(&self, property: &str, witness: &Witness, signals: &[Signal]) -> Result<(), String> {
         ensure(property == LAG, "this check does not judge that")?;
         let cited = find(witness, signals)?;
-        let [(position, Signal { at, what: What::Stated(_, Fact::Commits { number, key, .. }), .. })] =
-            cited.as_slice()
+        let [
+            (position, Signal { at, what: What::Stated(_, Fact::Commits { number, key, .. }), .. }),
+        ] = cited.as_slice()
         else {
             return Err("one commit is needed".to_owned());
         };
@@ -230,10 +231,7 @@ mod tests {
         case.gives(LAG, &story(20, 2), "holds");
         case.gives(LAG, &story(20, 3), "holds");
         let late = case.gives(LAG, &story(21, 2), "violated");
-        assert_eq!(
-            sentence(late),
-            "what c committed of key 5 at 0s showed in a copy after 21ms"
-        );
+        assert_eq!(sentence(late), "what c committed of key 5 at 0s showed in a copy after 21ms");
         let never = case.gives(LAG, &story(20, 1), "violated");
         assert_eq!(sentence(never), "what c committed of key 5 at 0s never showed in a copy");
         case.gives(LAG, &tell(&[]), "not_exercised");

@@ -316,6 +316,12 @@ fn any_signal() -> impl Strategy<Value = What> {
         1 => Just(DISTURBED),
         1 => Just(HEALED),
         12 => any_signal_of_a_log(),
+        4 => (place(), 1..4_u64).prop_map(|((node, event), number)| {
+            fact(node, Fact::Commits { number, key: event % 2, event: event.into() })
+        }),
+        2 => place().prop_map(|(node, event)| {
+            fact(node, Fact::Publishes { key: event % 2, event: event.into() })
+        }),
     ]
 }
 

@@ -35,6 +35,9 @@ mod delivery;
 mod idempotency;
 mod progress;
 
+// What leaves a database for others.
+mod publication;
+
 // What replicas promise.
 mod replicas;
 
@@ -230,6 +233,8 @@ pub fn all() -> Vec<CheckEntry> {
         saga_isolation::ENTRY,
         progress::ENTRY,
         delivery::ENTRY,
+        publication::ENTRY,
+        idempotency::ENTRY,
         answered::ENTRY,
         replicas::AGREE_ENTRY,
         replicas::KEEP_ENTRY,
@@ -243,7 +248,6 @@ pub fn all() -> Vec<CheckEntry> {
         recovery::ENTRY,
         shipping::ENTRY,
         takeover::ENTRY,
-        idempotency::ENTRY,
     ]
 }
 

@@ -28,7 +28,7 @@ use crate::{
     study::{
         estimate::Samples,
         metrics::fraction,
-        observed::{Doubts, observed},
+        observed::{Watch, observed},
     },
 };
 
@@ -146,13 +146,13 @@ impl Asked<'_> {
         };
         let mut samples = Samples::default();
         let mut look = || {
-            let (mut runner, mut doubts) = (plan.runner(), Doubts::default());
+            let (mut runner, mut watch) = (plan.runner(), Watch::default());
             for seed in 1..=SEEDS {
-                doubts.reset();
-                let judged = runner.judged_before(Seed(seed), &mut doubts);
+                watch.reset();
+                let judged = runner.judged_before(Seed(seed), &mut watch);
                 let simulation = runner.simulation();
                 let shown = (simulation.counters(), simulation.history());
-                metric.look(&observed(&plan.catalog, shown, &judged, &mut doubts), &mut samples);
+                metric.look(&observed(&plan.catalog, shown, &judged, &mut watch), &mut samples);
             }
         };
         if let Err(panic) = (self.bench.catch)(&mut look) {

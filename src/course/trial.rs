@@ -30,7 +30,7 @@ use crate::{
         block::Catch,
         sweep::{Halt, Work, Workers},
     },
-    study::observed::{Doubts, observed},
+    study::observed::{Watch, observed},
 };
 use std::ops::ControlFlow;
 
@@ -147,7 +147,7 @@ pub(super) fn run(
     let blocks: Vec<&[u64]> = seeds.chunks(BLOCK).collect();
     let catch = bench.catch; // Workers need not be shared between threads.
     let make = || -> Work<'_, Counted> {
-        let mut worker = Worker { catch, variations, current: None, doubts: Doubts::default() };
+        let mut worker = Worker { catch, variations, current: None, watch: Watch::default() };
         let blocks = &blocks;
         Box::new(move |job| {
             let (variation, block) = (job as usize / blocks.len(), job as usize % blocks.len());
@@ -169,7 +169,7 @@ struct Worker<'w> {
     catch: &'w Catch,
     variations: &'w [Variation<'w>],
     current: Option<(usize, Runner<'w>)>,
-    doubts: Doubts,
+    watch: Watch,
 }
 
 impl Worker<'_> {
@@ -195,10 +195,10 @@ impl Worker<'_> {
         tally: &mut Tally,
     ) -> Result<(), String> {
         let (_, runner) = self.current.as_mut().expect("a block begins with a runner");
-        let doubts = &mut self.doubts;
-        doubts.reset();
+        let watch = &mut self.watch;
+        watch.reset();
         let mut judged = None;
-        (self.catch)(&mut || judged = Some(runner.judged_before(Seed(seed), doubts)))?;
+        (self.catch)(&mut || judged = Some(runner.judged_before(Seed(seed), watch)))?;
         let judged = judged.expect("it was judged, or had panicked");
         if judged.end.outcome == Outcome::LimitReached {
             return Err("it had more events than any run should".to_owned());
@@ -206,7 +206,7 @@ impl Worker<'_> {
         let effects: Vec<u64> = runner.rules().iter().map(|rule| rule.counts.effects).collect();
         let simulation = runner.simulation();
         let shown = (simulation.counters(), simulation.history());
-        let run = observed(&variation.plan.catalog, shown, &judged, doubts);
+        let run = observed(&variation.plan.catalog, shown, &judged, watch);
         tally.add(seed, &variation.claims, &run, &effects);
         Ok(())
     }

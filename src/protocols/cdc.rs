@@ -36,6 +36,8 @@
 //! from the log. Limits: one connector; the offset moves by whole batches, one at a time; replicas
 //! remember deleted keys for ever.
 
+use crate::base::ids::TxnId;
+use crate::engine::operations::Answer;
 use crate::{
     base::{
         ids::{NodeId, OpId, Topic},
@@ -54,8 +56,6 @@ use crate::{
         protocol::{Alternative, BadSetting, Logged, Placement, Protocol},
     },
 };
-use crate::base::ids::TxnId;
-use crate::engine::operations::Answer;
 use serde::{Deserialize, Serialize};
 use settings::{BROKER, CONNECTOR, Capture, IfGone, PartitionBy, Reader, SOURCE};
 use source::Source;
@@ -558,9 +558,10 @@ impl Connector {
             (Message::Located { position, schema }, Progress::Begins) => {
                 self.on_located(position, schema, ctx);
             }
-            (Message::Scanned { from, rows, schema, next, at }, Progress::Scans { from: asked, .. })
-                if is_idle && from == asked =>
-            {
+            (
+                Message::Scanned { from, rows, schema, next, at },
+                Progress::Scans { from: asked, .. },
+            ) if is_idle && from == asked => {
                 self.on_scanned(Event { schema, changes: rows }, next, at, ctx);
             }
             (Message::Changes { after, commits, schema }, Progress::Tails { offset, .. })

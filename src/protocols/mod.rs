@@ -23,17 +23,20 @@ pub mod saga_orchestration;
 // The same, and nobody in charge: services follow each other's events.
 pub mod saga_choreography;
 
+// What a database commits is published through a broker, and takes effect once.
+pub mod outbox;
+
 // A copy of a table, fed from the log of its database.
 pub mod cdc;
+
+// Charges once, however often somebody asks.
+pub mod idempotency_key;
 
 // Registers on N replicas: R answer a read, W hold a write.
 pub mod quorum;
 
 // Registers on a write-ahead log: forces, checkpoints, recovery, a standby.
 pub mod wal;
-
-// Charges once, however often somebody asks.
-pub mod idempotency_key;
 
 /// Every built-in protocol.
 pub fn all() -> Vec<Box<dyn Runnable>> {
@@ -42,9 +45,10 @@ pub fn all() -> Vec<Box<dyn Runnable>> {
         Box::new(Of::<relay::Relay>::new()),
         Box::new(Of::<saga_orchestration::SagaOrchestration>::new()),
         Box::new(Of::<saga_choreography::SagaChoreography>::new()),
+        Box::new(Of::<outbox::Outbox>::new()),
         Box::new(Of::<cdc::Cdc>::new()),
+        Box::new(Of::<idempotency_key::IdempotencyKey>::new()),
         Box::new(Of::<quorum::Quorum>::new()),
         Box::new(Of::<wal::Wal>::new()),
-        Box::new(Of::<idempotency_key::IdempotencyKey>::new()),
     ]
 }

@@ -212,12 +212,36 @@ pub const ALL: &[MetricEntry] = &[
         },
     },
     MetricEntry {
+        name: "Lag",
+        unit: Unit::Milliseconds,
+        summary: "from the commit of an event to its first effect, not exceeded by the share `at`",
+        build: |text, named, _| {
+            let At { at } = named.decode(text)?;
+            let nanos = |run: &Observed<'_>| run.effect_lags.iter().map(|lag| lag.as_nanos());
+            Ok(values(at, move |run, values| values.extend(nanos(run))))
+        },
+    },
+    MetricEntry {
+        name: "LagMean",
+        unit: Unit::Milliseconds,
+        summary: "from the commit of an event to its first effect, on average",
+        build: |text, named, _| {
+            named.decode::<NoOptions>(text)?;
+            Ok(pairs(Statistic::Mean, |run| {
+                let sum = run.effect_lags.iter().map(|lag| lag.as_nanos()).sum();
+                Pair { sum, of: run.effect_lags.len() as u64 }
+            }))
+        },
+    },
+    MetricEntry {
         name: "CopyLag",
         unit: Unit::Milliseconds,
         summary: "how far a copy was behind, not exceeded by the share `at` of changes",
         build: |text, named, _| {
             let At { at } = named.decode(text)?;
-            Ok(values(at, |run, values| values.extend(run.lags.iter().map(|l| l.as_nanos()))))
+            Ok(values(at, |run, values| {
+                values.extend(run.copy_lags.iter().map(|lag| lag.as_nanos()))
+            }))
         },
     },
     MetricEntry {
@@ -227,8 +251,8 @@ pub const ALL: &[MetricEntry] = &[
         build: |text, named, _| {
             named.decode::<NoOptions>(text)?;
             Ok(pairs(Statistic::Mean, |run| {
-                let sum = run.lags.iter().map(|lag| lag.as_nanos()).sum();
-                Pair { sum, of: run.lags.len() as u64 }
+                let sum = run.copy_lags.iter().map(|lag| lag.as_nanos()).sum();
+                Pair { sum, of: run.copy_lags.len() as u64 }
             }))
         },
     },
@@ -239,7 +263,7 @@ pub const ALL: &[MetricEntry] = &[
         build: |text, named, _| {
             named.decode::<NoOptions>(text)?;
             Ok(pairs(Statistic::Share, |run| {
-                let of = run.missed + run.lags.len() as u64;
+                let of = run.missed + run.copy_lags.len() as u64;
                 Pair { sum: run.missed, of }
             }))
         },

@@ -1,19 +1,22 @@
-//! What a run shows to metrics: counters, the history, verdicts, and how long nodes were in doubt.
+//! What a run shows to metrics: counters, the history, verdicts, how long nodes were in doubt, and
+//! how late events took effect or copies showed a change.
 //!
 //! ```text
 //!   Runner ──signals──▶ Doubts          a Yes is stated ──────── the decision is stated
-//!      └──▶ Judged, counters, history       p1 ├──────── in doubt ────────┤
+//!      │                                    p1 ├──────── in doubt ────────┤
+//!      ├──signals──▶ EffectLags         an event is committed ──── it first takes effect
+//!      ├──signals──▶ CopyLags               ├────────── lag ───────────┤ or: a copy shows it
+//!      └──▶ Judged, counters, history
 //! ```
 //!
 //! Nothing is recorded for it: doubts are folded from signals while the run goes on, everything
 //! else lies in the world when it is over. A doubt begins when a node's Yes counts and ends when
 //! its decision counts, goes on while the node is down, and ends with the run if nothing else ends
 //! it, as in the check `NoBlocking`. A Yes that a crash destroyed ends at the boot that misses it.
-//! How far copies are behind their source is folded along, in `observed/lags.rs`.
+//! An event that never takes effect has no lag: look at `Violations` of `publication.no_loss`.
 
 mod lags;
 
-use lags::Lags;
 use crate::{
     base::{
         ids::{NodeId, TxnId},
@@ -31,6 +34,7 @@ use crate::{
     },
     scenario::plan::Judged,
 };
+use lags::{CopyLags, EffectLags};
 
 /// One finished run, as metrics see it.
 pub struct Observed<'a> {
@@ -44,10 +48,37 @@ pub struct Observed<'a> {
     pub judgements: &'a [Judgement],
     /// How long nodes were in doubt, in the order in which doubts ended.
     pub doubts: &'a [Duration],
+    /// How long after its commit each event first took effect, in the order of effects.
+    pub effect_lags: &'a [Duration],
     /// How far copies were behind, for each change that one came to show.
-    pub lags: &'a [Duration],
+    pub copy_lags: &'a [Duration],
     /// How many changes no copy came to show.
     pub missed: u64,
+}
+
+/// Folds signals into all that metrics cannot read from a world that is over.
+#[derive(Default)]
+pub struct Watch {
+    doubts: Doubts,
+    effects: EffectLags,
+    copies: CopyLags,
+}
+
+impl Judge for Watch {
+    fn on_signal(&mut self, signal: &Signal) {
+        self.doubts.on_signal(signal);
+        self.effects.on_signal(signal);
+        self.copies.on_signal(signal);
+    }
+}
+
+impl Watch {
+    /// Forgets all, before another run.
+    pub fn reset(&mut self) {
+        self.doubts.reset();
+        self.effects.reset();
+        self.copies.reset();
+    }
 }
 
 /// Folds signals into doubts.
@@ -56,7 +87,6 @@ pub struct Doubts {
     open: Table<(NodeId, TxnId), Doubt>,
     decided: Table<(NodeId, TxnId), ()>,
     over: Vec<Duration>,
-    copies: Lags,
 }
 
 #[derive(Clone, Copy)]
@@ -70,7 +100,6 @@ struct Doubt {
 
 impl Judge for Doubts {
     fn on_signal(&mut self, signal: &Signal) {
-        self.copies.on_signal(signal);
         match signal.what {
             What::Stated(node, fact) => self.on_fact(node, fact, signal.at, false),
             What::Replayed(node, fact) => self.on_fact(node, fact, signal.at, true),
@@ -86,7 +115,6 @@ impl Doubts {
         self.open.clear();
         self.decided.clear();
         self.over.clear();
-        self.copies.reset();
     }
 
     /// The run is over, and with it every doubt.
@@ -150,13 +178,13 @@ pub fn observed<'a>(
     catalog: &'a Catalog,
     (counters, history): (&'a Counters, &'a [HistoryEntry]),
     judged: &'a Judged,
-    doubts: &'a mut Doubts,
+    watch: &'a mut Watch,
 ) -> Observed<'a> {
     let judgements = &judged.judgements;
-    doubts.finish(&judged.end);
-    let Doubts { over: doubts, copies, .. } = &*doubts;
-    let (lags, missed) = (copies.lags(), copies.missed());
-    Observed { catalog, counters, history, judgements, doubts, lags, missed }
+    let doubts = watch.doubts.finish(&judged.end);
+    let (effect_lags, copy_lags) = (watch.effects.lags(), watch.copies.lags());
+    let missed = watch.copies.missed();
+    Observed { catalog, counters, history, judgements, doubts, effect_lags, copy_lags, missed }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::{
     estimate::{Estimate, Samples},
     file::Study,
     grid::Cell,
-    observed::{Doubts, observed},
+    observed::{Watch, observed},
 };
 use crate::{
     base::ids::Seed,
@@ -108,7 +108,7 @@ pub fn run(
     on_block: &mut dyn FnMut(),
 ) -> Result<Halt, Trouble> {
     let make = || -> Work<'_, Block> {
-        let mut worker = Worker { order, current: None, doubts: Doubts::default() };
+        let mut worker = Worker { order, current: None, watch: Watch::default() };
         Box::new(move |job| worker.block(job))
     };
     let mut trouble = None;
@@ -151,7 +151,7 @@ fn measured(study: &Study, cell: &Cell, samples: &[Samples], first_hash: u128) -
 struct Worker<'o> {
     order: &'o Order<'o>,
     current: Option<(usize, Runner<'o>)>,
-    doubts: Doubts,
+    watch: Watch,
 }
 
 impl Worker<'_> {
@@ -181,10 +181,10 @@ impl Worker<'_> {
 
     fn seed(&mut self, cell: usize, seed: Seed, samples: &mut [Samples]) -> Result<u128, String> {
         let (_, runner) = self.current.as_mut().expect("a block begins with a runner");
-        let doubts = &mut self.doubts;
-        doubts.reset();
+        let watch = &mut self.watch;
+        watch.reset();
         let mut judged = None;
-        (self.order.catch)(&mut || judged = Some(runner.judged_before(seed, doubts)))?;
+        (self.order.catch)(&mut || judged = Some(runner.judged_before(seed, watch)))?;
         let judged = judged.expect("it was judged, or had panicked");
         if judged.end.outcome == Outcome::LimitReached {
             return Err("it had more events than any run should".to_owned());
@@ -192,7 +192,7 @@ impl Worker<'_> {
         let simulation = runner.simulation();
         let Cell { plan, metrics, .. } = &self.order.cells[cell];
         let shown = (simulation.counters(), simulation.history());
-        let run = observed(&plan.catalog, shown, &judged, doubts);
+        let run = observed(&plan.catalog, shown, &judged, watch);
         for (metric, samples) in metrics.iter().zip(samples) {
             metric.look(&run, samples);
         }

@@ -1,11 +1,13 @@
-//! Lags: how far copies are behind their source, and what they never come to show.
+//! Lags: how late events take effect, how far copies are behind, and what they never come to show.
 //!
 //! ```text
-//!   source   commits 5: a=7 ─────┬─────────▶
-//!   copy                         └── lag ─▶ applied 5, or a later commit of the same key
+//!   source     commits 5: a=7 ────┬─────────▶
+//!   consumer                      ├── lag ─▶ event 5 takes effect, for the first time
+//!   copy                          └── lag ─▶ applied 5, or a later commit of the same key
 //! ```
 //!
-//! As in the check `CopyLag`, for all changes and not only for those that are too late. A change
+//! An event that never takes effect has no lag: look at `Violations` of `publication.no_loss`.
+//! Copies are measured as in the check `CopyLag`, for all changes and not only for those that are too late. A change
 //! that a later one of its key overtook is shown by that one. What is still under way when the run
 //! is over counts as missed, so a study leaves time for it.
 
@@ -21,9 +23,42 @@ use crate::{
     },
 };
 
-/// Folds signals into lags.
+/// Folds signals into the lags of effects.
 #[derive(Default)]
-pub(super) struct Lags {
+pub(super) struct EffectLags {
+    committed: Table<u64, Time>,
+    effects: Table<u64, ()>,
+    seen: Vec<Duration>,
+}
+
+impl EffectLags {
+    pub(super) fn reset(&mut self) {
+        self.committed.clear();
+        self.effects.clear();
+        self.seen.clear();
+    }
+
+    pub(super) fn lags(&self) -> &[Duration] {
+        &self.seen
+    }
+
+    pub(super) fn on_signal(&mut self, signal: &Signal) {
+        let What::Stated(_, fact) = signal.what else { return };
+        match fact {
+            Fact::Commits { event, .. } => _ = self.committed.insert(event, signal.at),
+            Fact::TookEffect(event) if self.effects.insert(event, ()).is_none() => {
+                if let Some(&at) = self.committed.get(&event) {
+                    self.seen.push(signal.at.saturating_since(at));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Folds signals into the lags of copies.
+#[derive(Default)]
+pub(super) struct CopyLags {
     /// The commit that each copy speaks of.
     about: Table<NodeId, u64>,
     /// By key and number, when it was committed.
@@ -31,7 +66,7 @@ pub(super) struct Lags {
     over: Vec<Duration>,
 }
 
-impl Lags {
+impl CopyLags {
     pub(super) fn reset(&mut self) {
         self.about.clear();
         self.open.clear();
@@ -63,7 +98,8 @@ impl Lags {
     }
 
     fn show(&mut self, key: u32, number: u64, at: Time) {
-        while let Some((&(key, number), &since)) = self.open.range((key, 0)..=(key, number)).next() {
+        while let Some((&(key, number), &since)) = self.open.range((key, 0)..=(key, number)).next()
+        {
             self.open.remove(&(key, number));
             self.over.push(at.saturating_since(since));
         }
@@ -78,7 +114,7 @@ mod tests {
     #[test]
     fn a_change_is_behind_until_it_or_a_later_one_of_its_key_shows() {
         let commits = |number, key| (0, Fact::Commits { number, key, event: number });
-        let mut lags = Lags::default();
+        let mut lags = CopyLags::default();
         let told = [
             (3, commits(1, 5)),
             (4, commits(2, 5)),
@@ -92,5 +128,19 @@ mod tests {
         }
         assert_eq!(lags.lags(), [Duration::from_nanos(6), Duration::from_nanos(5)]);
         assert_eq!(lags.missed(), 1);
+    }
+
+    #[test]
+    fn a_lag_lasts_from_the_commit_to_the_first_effect() {
+        let node = NodeId(1);
+        let commit = |event| What::Stated(node, Fact::Commits { number: event, key: 0, event });
+        let effect = |event| What::Stated(node, Fact::TookEffect(event));
+        let mut lags = EffectLags::default();
+        let story =
+            [(3, commit(1)), (4, commit(2)), (9, effect(2)), (10, effect(1)), (11, effect(1))];
+        for (at, what) in story {
+            lags.on_signal(&Signal { at: Time::from_nanos(at), event: EventId(at as u32), what });
+        }
+        assert_eq!(lags.seen.iter().map(|lag| lag.as_nanos()).collect::<Vec<_>>(), [5, 7]);
     }
 }
