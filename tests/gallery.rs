@@ -194,7 +194,7 @@ fn run_files(files: &mut Files, shown: &Shown) -> String {
         title = format!("<a href=\"{folder}/report.html\">{title}</a>");
     }
     let (mut list, mut picture) = (String::new(), String::new());
-    for (name, chart) in charts::all(&run) {
+    for (name, chart) in charts::all(&run, &plan) {
         let finding = escaped(&chart.title);
         if name == *face {
             picture =
@@ -358,7 +358,7 @@ fn a_chart_of_staleness_agrees_with_the_checker() {
         let property = |name: &str| run.judgements.iter().find(|one| one.property == name);
         let judgement = property("staleness.versions").expect("it is checked");
         let is_violated = judgement.verdict.word() == "violated";
-        let chart = charts::all(&run).into_iter().find(|(name, _)| *name == "staleness");
+        let chart = charts::all(&run, &plan).into_iter().find(|(name, _)| *name == "staleness");
         let chart = chart.expect("registers are read").1;
         // The scenario allows the newest version only.
         assert_eq!(chart.csv.lines().skip(1).any(|line| !line.ends_with(",0")), is_violated);

@@ -201,7 +201,7 @@ fn name(
     root.draw(&Text::new(name, (x, y), frame::small(TEXT))).expect(frame::SOUND);
 }
 
-const KEYS: [Key; 3] = [
+const KEYS: [Key<'static>; 3] = [
     Key { name: "in doubt", colour: CAREFUL, shape: Shape::Area(0.28) },
     Key { name: "locks held", colour: LOCKED, shape: Shape::Area(0.6) },
     Key { name: "node down", colour: DANGER, shape: Shape::Area(0.08) },
