@@ -22,7 +22,7 @@ use crate::{
     report::{readings::Readings, text::rough},
     scenario::run::Run,
 };
-use std::fmt::Write as _;
+use std::{cmp::Reverse, fmt::Write as _};
 
 type Line = [(Time, i64)];
 
@@ -35,7 +35,7 @@ pub(super) fn clocks(run: &Run, readings: &Readings) -> Option<Chart> {
     if wrong(&lines[worst]) == 0 {
         return None;
     }
-    let (at, by) = *lines[worst].iter().max_by_key(|now| now.1.unsigned_abs())?;
+    let (at, by) = *lines[worst].iter().max_by_key(|now| (now.1.unsigned_abs(), Reverse(now.0)))?;
     let side = if by < 0 { "behind" } else { "ahead of" };
     let span = rough(Duration::from_nanos(by.unsigned_abs()));
     let (node, at) = (&run.catalog.nodes[worst], at.as_seconds_text(2));
@@ -45,7 +45,7 @@ pub(super) fn clocks(run: &Run, readings: &Readings) -> Option<Chart> {
         right => format!(", {right} were right all the time"),
     };
     let title = format!(
-        "The clock of {node} was up to {span} {side} true time, at {at}{others} (n = {number})"
+        "The clock of {node} was up to {span} {side} true time, first at {at}{others} (n = {number})"
     );
     let description = "A curve per clock: how far it is ahead of true time, or behind below zero.";
     let curves = alike(lines).into_iter().enumerate().map(|(nth, nodes)| {
@@ -101,7 +101,7 @@ mod tests {
         readings.clocks[2] = vec![(at(0), 0), (at(400), 0), (at(400), -7_000_000)];
         assert_eq!(alike(&readings.clocks), [vec![2], vec![0, 1, 3]]);
         let chart = clocks(&run, &readings).expect("one of them is wrong");
-        let told = "The clock of p2 was up to 7.0ms behind true time, at 0.40s, 3 were right all \
+        let told = "The clock of p2 was up to 7.0ms behind true time, first at 0.40s, 3 were right all \
                     the time (n = 4)";
         assert_eq!(chart.title, told);
         assert_eq!(chart.csv.lines().count(), 1 + 3 * 2 + 3);

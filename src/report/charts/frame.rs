@@ -277,9 +277,14 @@ pub(super) fn axes(
     up: &str,
     label: Option<&dyn Fn(&f64) -> String>,
 ) {
+    let vertical = chart.plotting_area().get_pixel_range().1;
+    let low = vertical.end - vertical.start < 180;
     let mut mesh = chart.configure_mesh();
     mesh.disable_mesh().x_desc(across).axis_style(QUIET).label_style(small(TEXT));
     mesh.x_label_formatter(&|value| short(*value));
+    if low {
+        mesh.y_labels(5);
+    }
     match label {
         Some(label) => mesh.y_desc(up).y_label_formatter(label).draw(),
         None => mesh.disable_y_axis().draw(),

@@ -122,7 +122,10 @@ fn copies(run: &Run) -> BTreeMap<NodeId, Copy> {
             continue;
         }
         let head = logs.logged.values().max().copied().unwrap_or(0);
-        logged.retain(|lsn, _| *lsn <= head); // What a crash took was never there.
+        // What a crash took was never there.
+        while logged.last_key_value().is_some_and(|(lsn, _)| *lsn > head) {
+            logged.pop_last();
+        }
         for (node, applied) in &logs.applied {
             let copy = copies.entry(*node).or_default();
             if copy.took_over.is_none() {

@@ -140,7 +140,8 @@ impl Panel<'_> {
         if self.values == Values::Whole || most - least < 1e-9 {
             most = most.max(1.0);
         }
-        let up = frame::range(least * 1.2, most * 1.2);
+        let room = (most - least) * 0.2;
+        let up = frame::range(if least < 0.0 { least - room } else { 0.0 }, most + room);
         let mut chart = frame::plane(area, (0, 64), (frame::time_range(run), up));
         frame::bands(&mut chart, run, &Spans::of(run));
         let label = |value: &f64| match self.values {
@@ -153,7 +154,8 @@ impl Panel<'_> {
     }
 }
 
-/// Writes the name of each curve above its end, and none on top of another.
+/// Writes the name of each curve above its end, or behind one that ends early, and none on top of
+/// another or of the names of faults.
 fn name_ends(root: &Area<'_>, chart: &frame::Plane<'_, '_>, curves: &[Curve]) {
     const APART: i32 = 16;
     let mut ends: Vec<((i32, i32), &Curve)> = curves
@@ -161,14 +163,20 @@ fn name_ends(root: &Area<'_>, chart: &frame::Plane<'_, '_>, curves: &[Curve]) {
         .filter_map(|curve| Some((chart.backend_coord(curve.path.last()?), curve)))
         .collect();
     ends.sort_by_key(|(at, _)| at.1);
-    let (_, vertical) = chart.plotting_area().get_pixel_range();
-    let mut free = vertical.start;
+    let (across, vertical) = chart.plotting_area().get_pixel_range();
+    let early = across.start + (across.end - across.start) * 3 / 4;
+    let mut free = vertical.start + APART;
     for (place, ((x, y), curve)) in ends.iter().enumerate() {
         // Those still to come need their room too.
         let below = (ends.len() - place) as i32 * APART;
-        let top = (y - APART - 2).max(free).min(vertical.end - below);
-        let style = frame::small(curve.colour).pos(Pos::new(HPos::Right, VPos::Top));
-        let text = Text::new(frame::ascii(&curve.name), (*x, top), style);
+        let (x, y, side) = if *x < early {
+            (x + 8, y - APART / 2, HPos::Left)
+        } else {
+            (*x, y - APART - 2, HPos::Right)
+        };
+        let top = y.max(free).min(vertical.end - below);
+        let style = frame::small(curve.colour).pos(Pos::new(side, VPos::Top));
+        let text = Text::new(frame::ascii(&curve.name), (x, top), style);
         root.draw(&text).expect(frame::SOUND);
         free = top + APART;
     }

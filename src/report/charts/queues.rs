@@ -200,7 +200,11 @@ fn busy(line: &[(Time, u64)], end: Time) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::super::fixture::Sketch, *};
+    use crate::{
+        base::ids::{EventId, NodeId},
+        engine::signal::{Signal, What},
+    };
 
     #[test]
     fn the_oldest_is_the_one_that_has_waited_longest_of_those_that_still_wait() {
@@ -212,6 +216,30 @@ mod tests {
         ]);
         let expected = [(at(5), Some(at(5))), (at(15), Some(at(10))), (at(50), Some(at(20)))];
         assert_eq!(oldest(&items), expected);
+    }
+
+    #[test]
+    fn what_is_committed_waits_until_it_is_published() {
+        let mut run = Sketch::idle().run(1);
+        let at = Time::from_millis;
+        for (instant, fact) in [
+            (10, Fact::Commits { number: 1, key: 1, event: 7 }),
+            (20, Fact::Commits { number: 2, key: 1, event: 8 }),
+            (30, Fact::Publishes { key: 1, event: 7 }),
+            (40, Fact::Publishes { key: 1, event: 7 }),
+            (60, Fact::Publishes { key: 1, event: 9 }),
+        ] {
+            let what = What::Stated(NodeId(0), fact);
+            run.signals.push(Signal { at: at(instant), event: EventId(1), what });
+        }
+        run.end.quiet_at = at(100);
+        let chart = unpublished(&run).expect("something waits");
+        let title = "At most 2 events waited at once, the longest for 80ms, 1 of them for ever \
+                     (n = 2)";
+        assert_eq!(chart.title, title);
+        let csv = "event,committed_ns,published_ns\n7,10000000,30000000\n8,20000000,\n";
+        assert_eq!(chart.csv, csv);
+        assert_eq!(backlog(&run), None, "nothing was accepted");
     }
 
     #[test]

@@ -134,9 +134,16 @@ fn finding(id: u64, longest: &Saga, sagas: &BTreeMap<u64, Saga>, end: Time) -> S
         0 => String::new(),
         undone => format!(" and {undone} back"),
     };
-    let (took, number) =
-        (if longest.ended.is_some() { "took" } else { "is open after" }, sagas.len());
-    format!("Saga {id} {took} {span}, {steps} forth{back}; half took {half} at most (n = {number})")
+    let is_stuck = |saga: &&Saga| matches!(saga.ended, None | Some((_, SagaEnd::Parked)));
+    let stuck = match sagas.values().filter(is_stuck).count() {
+        0 => String::new(),
+        stuck => format!(", {stuck} stuck"),
+    };
+    let took = if longest.ended.is_some() { "took" } else { "is open after" };
+    let number = sagas.len();
+    format!(
+        "Saga {id} {took} {span}, {steps} forth{back}; half took {half} at most{stuck} (n = {number})"
+    )
 }
 
 /// How dense states are drawn.
