@@ -28,6 +28,7 @@ use splitbrain::{
         ids::{EventId, NodeId, Seed},
         text::source::Edited,
     },
+    checkers::Verdict,
     engine::{
         facts::{Fact, Vote},
         signal::What,
@@ -858,6 +859,70 @@ fn fifty_thousand_events_open_in_under_three_seconds() {
     let counted =
         shown.number("window.__sb.overview.counts.flat().reduce((sum, one) => sum + one, 0)");
     assert_eq!(counted, all as u64, "the overview is complete");
+    eprintln!(
+        "{all} events: opened in {opened:?}, {frame:.1} ms a frame, {} bytes",
+        std::fs::metadata(&shown.path).expect("it is there").len()
+    );
+    shown.is_quiet();
+}
+
+#[test]
+fn of_two_hundred_thousand_events_those_around_the_violation_are_told() {
+    let _alone = alone();
+    let sets = [
+        ("workload.rate", "\"200/s\""),
+        ("workload.accounts", "3000"),
+        ("workload.until", "\"27s\""),
+        ("run.for", "\"34s\""),
+        ("faults.window.when", "Before(event: Step(\"ForceDecision\"), nth: 2500)"),
+        ("faults.weather.do.for", "\"5ms\""),
+    ];
+    let plan = plan_of(WINDOW, &sets);
+    let Some(shown) = shown(plan, &PageOptions::default(), "#f=") else { return };
+    let all = shown.run.entries.len();
+    assert!(all > 200_000, "{all}");
+    let began = Instant::now();
+    shown.browser.open_file(&shown.path, "#f=");
+    shown.browser.settle();
+    let opened = began.elapsed();
+    assert!(opened.as_secs_f64() < 3.0, "it took {opened:?}");
+    // The window holds the evidence, and what came before it is three quarters of it.
+    let told = numbers(&shown.layout()["shown"]);
+    let (first, last) = (told[0], told[told.len() - 1]);
+    assert_eq!((told.len(), last - first), (50_000, 49_999));
+    let cited = shown.run.judgements.iter().find_map(|one| match &one.verdict {
+        Verdict::Violated(witness) => witness.citations.iter().map(|one| one.event.0).min(),
+        _ => None,
+    });
+    let cited = u64::from(cited.expect("somebody is blocked"));
+    assert!(50_000 < first, "it is far from the beginning: {first}");
+    assert_eq!(cited - first, 37_500, "#{cited} in the window from #{first}");
+    let buttons = shown.ask("[...document.querySelectorAll('.evidence button')].map((one) => Number(one.dataset.event))");
+    assert_eq!(numbers(&buttons)[0], cited);
+    shown.press(&format!(".evidence button[data-event='{cited}']"));
+    shown.press("#tab-state");
+    shown.browser.settle();
+    assert_eq!(shown.selected(), cited);
+    // The state there is that of the world.
+    let who = NodeId(shown.run.entries[cited as usize - 1].who.0);
+    let mut stepper = Stepper::new(&shown.plan, Seed(1));
+    stepper.go(stepper.stop_of(EventId(cited as u32)));
+    let now = stepper.world().look(who).state;
+    let (field, value) = now.iter().find(|(field, _)| field == "in_doubt").expect("a field");
+    let script = format!(
+        "(() => {{ const cell = document.querySelector('#panel .state tr[data-field={field}]').cells[1].cloneNode(true); \
+         cell.querySelectorAll('del').forEach((one) => one.remove()); return cell.textContent; }})()"
+    );
+    assert_eq!(shown.ask(&script), value.as_str());
+    // What is not told in detail is counted: in the overview, and in the charts.
+    let counted =
+        shown.number("window.__sb.overview.counts.flat().reduce((sum, one) => sum + one, 0)");
+    assert_eq!(counted, all as u64, "the overview is complete");
+    assert!(shown.text("#window").contains("only"), "the page says what it leaves out");
+    let frame = "const began = performance.now(); for (let k = 0; k < 10; k++) { \
+        document.getElementById('scroller').scrollTop = k * 40000; window.__sb.paint(); } return (performance.now() - began) / 10";
+    let frame = shown.browser.script(frame).as_f64().expect("a time");
+    assert!(frame < 100.0, "a frame took {frame} ms");
     eprintln!(
         "{all} events: opened in {opened:?}, {frame:.1} ms a frame, {} bytes",
         std::fs::metadata(&shown.path).expect("it is there").len()

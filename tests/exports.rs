@@ -1,13 +1,19 @@
-//! Runs for other tools: what ShiViz and Perfetto would read is read here, by their rules.
+//! Runs for other tools: what ShiViz and Perfetto would read is read here, by their rules; and charts,
+//! which are read the same way.
 //!
 //! ```text
 //!   a run of every pattern ─▶ shiviz.log     ─▶ host, clock, event ─▶ the order of the trace, and no more
 //!                          ─▶ perfetto.json  ─▶ slices, arrows      ─▶ every message, every operation
+//!                          ─▶ chart.svg, csv ─▶ shapes, rows        ─▶ counts from the trace
 //! ```
 //!
 //! The readers follow what the two tools document: the log's own expression and the rules of vector
 //! clocks, and the fields that the trace event format asks of each phase. The tools themselves need
 //! a browser and a network and were left out.
+
+// What charts show, against the trace.
+#[path = "exports/charts.rs"]
+mod charts;
 
 use serde_json::Value as Json;
 use splitbrain::{

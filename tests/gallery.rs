@@ -77,17 +77,35 @@ const RUNS: [(&str, &[Shown]); 6] = [
                 face: "doubts",
                 extent: Extent::Charts,
             },
+            Shown {
+                scenario: "scenarios/two_phase_commit/gray_coordinator.ron",
+                seed: 1,
+                what: "The coordinator is not dead, only slow: what waits for it piles up.",
+                face: "inboxes",
+                extent: Extent::Charts,
+            },
         ],
     ),
     (
         "Quorum",
-        &[Shown {
-            scenario: "scenarios/quorum/partial_quorums_are_stale.ron",
-            seed: 1,
-            what: "A read quorum that misses the write quorum returns what has been overwritten.",
-            face: "staleness",
-            extent: Extent::Charts,
-        }],
+        &[
+            Shown {
+                scenario: "scenarios/quorum/partial_quorums_are_stale.ron",
+                seed: 1,
+                what: "A read quorum that misses the write quorum returns what has been \
+                       overwritten.",
+                face: "staleness",
+                extent: Extent::Charts,
+            },
+            Shown {
+                scenario: "scenarios/quorum/skewed_clocks_lose_the_later_write.ron",
+                seed: 1,
+                what: "The clock of one coordinator is set back: what is written through it loses \
+                       against what was written before.",
+                face: "clocks",
+                extent: Extent::Charts,
+            },
+        ],
     ),
     (
         "Write-ahead log",
@@ -104,7 +122,7 @@ const RUNS: [(&str, &[Shown]); 6] = [
                 scenario: "scenarios/wal/an_asynchronous_standby_loses_the_lag.ron",
                 seed: 1,
                 what: "What the copy had not applied when it took over is lost.",
-                face: "at_risk",
+                face: "lag",
                 extent: Extent::Charts,
             },
         ],
@@ -116,7 +134,7 @@ const RUNS: [(&str, &[Shown]); 6] = [
             seed: 1,
             what: "While payment is down its breaker opens, and sagas are undone at once instead \
                    of waiting.",
-            face: "sagas",
+            face: "breakers",
             extent: Extent::PageAndCharts,
         }],
     ),
@@ -126,7 +144,7 @@ const RUNS: [(&str, &[Shown]); 6] = [
             scenario: "scenarios/saga_choreography/broker_down.ron",
             seed: 1,
             what: "Sagas stand still while the broker is down, and all of them end.",
-            face: "sagas",
+            face: "saga_strips",
             extent: Extent::Charts,
         }],
     ),
@@ -194,11 +212,10 @@ fn run_files(files: &mut Files, shown: &Shown) -> String {
         title = format!("<a href=\"{folder}/report.html\">{title}</a>");
     }
     let (mut list, mut picture) = (String::new(), String::new());
-    for (name, chart) in charts::all(&run) {
+    for (name, chart) in charts::all(&run, &plan) {
         let finding = escaped(&chart.title);
         if name == *face {
-            picture =
-                format!("<img class=\"chart\" src=\"{folder}/{name}.svg\" alt=\"{finding}\">\n");
+            picture = picture_of(&format!("{folder}/{name}.svg"), &finding);
         }
         _ = writeln!(
             list,
@@ -213,6 +230,11 @@ fn run_files(files: &mut Files, shown: &Shown) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// A picture that can be scrolled where it would be squeezed until nobody can read it.
+fn picture_of(path: &str, alt: &str) -> String {
+    format!("<div tabindex=\"0\"><img class=\"chart\" src=\"{path}\" alt=\"{alt}\"></div>\n")
 }
 
 fn is_picture(name: &str) -> bool {
@@ -249,10 +271,7 @@ fn study_files(files: &mut Files, study: &str, seeds: u32) -> String {
     for name in names {
         let text = fs::read_to_string(out.join(&name)).expect("text");
         if is_picture(&name) {
-            _ = writeln!(
-                list,
-                "<img class=\"chart\" src=\"study-{study}/{name}\" alt=\"{study}\">"
-            );
+            list += &picture_of(&format!("study-{study}/{name}"), study);
         } else {
             _ = writeln!(list, "<p><a href=\"study-{study}/{name}\">numbers</a></p>");
         }
@@ -269,7 +288,8 @@ fn gallery() -> Files {
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
         <meta name=\"color-scheme\" content=\"light dark\">\n<title>splitbrain: gallery</title>\n\
         <style>body{font:15px/1.5 system-ui,sans-serif;max-width:980px;margin:0 auto;padding:16px}\
-        img{max-width:100%;height:auto;border:1px solid #8884}code{font-size:12px}</style>\n</head>\n<body>\n<h1>Gallery</h1>\n\
+        div{overflow-x:auto;border:1px solid #8884}img{width:100%;min-width:720px;height:auto;display:block}\
+        code{font-size:12px;overflow-wrap:anywhere}</style>\n</head>\n<body>\n<h1>Gallery</h1>\n\
         <p>Each page is one file that opens offline. All of it is made again, byte for byte, by a test.</p>\n"
         .to_owned();
     for (pattern, runs) in RUNS {
@@ -358,7 +378,7 @@ fn a_chart_of_staleness_agrees_with_the_checker() {
         let property = |name: &str| run.judgements.iter().find(|one| one.property == name);
         let judgement = property("staleness.versions").expect("it is checked");
         let is_violated = judgement.verdict.word() == "violated";
-        let chart = charts::all(&run).into_iter().find(|(name, _)| *name == "staleness");
+        let chart = charts::all(&run, &plan).into_iter().find(|(name, _)| *name == "staleness");
         let chart = chart.expect("registers are read").1;
         // The scenario allows the newest version only.
         assert_eq!(chart.csv.lines().skip(1).any(|line| !line.ends_with(",0")), is_violated);

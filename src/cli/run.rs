@@ -358,7 +358,7 @@ impl Teller<'_> {
             ("space_time.svg", space_time(run, SpaceTimeOptions::default())),
         ];
         written.extend(write_all(&folder, &files)?);
-        for (name, Chart { svg, csv, .. }) in charts::all(run) {
+        for (name, Chart { svg, csv, .. }) in charts::all(run, &self.file.plan) {
             let (picture, table) = (format!("{name}.svg"), format!("{name}.csv"));
             written.extend(write_all(&folder, &[(&picture, svg), (&table, csv)])?);
         }

@@ -14,11 +14,12 @@
 use super::{
     core::{Core, DOWN, Effect, EffectOf, Event, EventOf, FORCING, PAUSED, SERVING},
     network::Endpoint,
-    protocol::Protocol,
+    protocol::{Circuit, Protocol},
     world::World,
 };
 use crate::base::{
     ids::{EventId, Lsn, NodeId},
+    quantity::Offset,
     time::Time,
 };
 
@@ -38,6 +39,19 @@ pub struct NodeView {
     pub behind_force: Vec<String>,
     /// What waits until the node is free, in order.
     pub inbox: Vec<String>,
+}
+
+/// What instruments on a node show, for curves over time: numbers and switches instead of words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gauges {
+    /// True time.
+    pub at: Time,
+    /// How far its wall clock is ahead.
+    pub clock: Offset,
+    /// How many events wait until it is free.
+    pub inbox: usize,
+    /// What its circuit breakers do, by callee; none while it is down.
+    pub breakers: Vec<(NodeId, Circuit)>,
 }
 
 /// What a node is doing.
@@ -123,6 +137,17 @@ impl<P: Protocol> World<P> {
             behind_force: cell.held.iter().map(|effect| self.core.effect_words(effect)).collect(),
             inbox: waiting.filter_map(|waiting| self.core.event_words(&waiting.event)).collect(),
         }
+    }
+
+    /// What the instruments on a node show now; cheap, and formats nothing.
+    pub fn gauges(&self, node: NodeId) -> Gauges {
+        let place = usize::from(node.0);
+        let (cell, now) = (&self.core.cells[place], self.core.now);
+        let shown = cell.clock.read(now).as_nanos();
+        let ahead = i128::from(shown) - i128::from(now.as_nanos());
+        let ahead = i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX });
+        let breakers = if cell.is_down() { Vec::new() } else { self.states[place].breakers() };
+        Gauges { at: now, clock: Offset::from_nanos(ahead), inbox: cell.inbox.len(), breakers }
     }
 
     /// All messages, requests and answers that are on their way, the next to arrive first.

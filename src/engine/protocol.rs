@@ -88,6 +88,11 @@ pub trait Protocol: Clone + Debug + Serialize + Sized + 'static {
         None
     }
 
+    /// What this node's circuit breakers do, by callee; for whoever looks, never for the run.
+    fn breakers(&self) -> Vec<(NodeId, Circuit)> {
+        Vec::new()
+    }
+
     /// Whom the healing phase must repair so that the rest of the run can make progress.
     fn sufficient_core(config: &Self::Config) -> SufficientCore {
         SufficientCore { always: (0..Self::topology(config).len()).collect(), others_min: 0 }
@@ -97,6 +102,17 @@ pub trait Protocol: Clone + Debug + Serialize + Sized + 'static {
     fn tolerance(_config: &Self::Config) -> Tolerance {
         Tolerance { unavailable_max: u16::MAX, amnesia_max: 0 }
     }
+}
+
+/// What a circuit breaker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Circuit {
+    /// It lets every call through.
+    Closed,
+    /// It lets some probes through.
+    HalfOpen,
+    /// It lets nothing through.
+    Open,
 }
 
 /// One node of a topology.

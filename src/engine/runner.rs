@@ -13,7 +13,7 @@
 use super::{
     counters::Counters,
     faults::RuleCounts,
-    look::{NodeView, UnderWay},
+    look::{Gauges, NodeView, UnderWay},
     network::Endpoint,
     operations::HistoryEntry,
     protocol::{Alternative, BadSetting, Protocol, Step, StepInfo, Tolerance},
@@ -96,6 +96,8 @@ pub trait Simulation {
     fn look(&self, node: NodeId) -> NodeView;
     /// The same without its log.
     fn glance(&self, node: NodeId) -> NodeView;
+    /// What the instruments on a node show now.
+    fn gauges(&self, node: NodeId) -> Gauges;
     /// What is on its way, the next to arrive first.
     fn under_way(&self) -> Vec<UnderWay>;
     /// The hash of what happened, and its recording.
@@ -354,6 +356,9 @@ impl<P: Protocol> Simulation for World<P> {
     }
     fn glance(&self, node: NodeId) -> NodeView {
         Self::glance(self, node)
+    }
+    fn gauges(&self, node: NodeId) -> Gauges {
+        Self::gauges(self, node)
     }
     fn under_way(&self) -> Vec<UnderWay> {
         Self::under_way(self)

@@ -51,7 +51,7 @@ use crate::{
         facts::{Facts, SagaEnd, StepKind},
         operations::{Answer, Operation},
         orders::OrderRequest,
-        protocol::{Alternative, BadSetting, Logged, Placement, Protocol},
+        protocol::{Alternative, BadSetting, Circuit, Logged, Placement, Protocol},
     },
 };
 use calls::{Call, Sent, Way, call_id};
@@ -340,6 +340,13 @@ impl Protocol for SagaOrchestration {
         let mut sagas = orchestrator.database.scan(Sagas).map(|(_, saga)| saga);
         let open = sagas.find(|saga| orchestrator.end_of(saga.number).is_none() || saga.held != 0);
         open.map(|saga| format!("saga {} is not over", saga.number))
+    }
+
+    fn breakers(&self) -> Vec<(NodeId, Circuit)> {
+        match self {
+            Self::Orchestrator(orchestrator) => orchestrator.caller.circuits(),
+            Self::Service(_) => Vec::new(),
+        }
     }
 }
 

@@ -3,19 +3,28 @@
 //! ```text
 //!   in doubt     p1 ▬▬▬▬▬▬▬▬▬     a bar per transaction and node, broken while the node is down
 //!   doubts       ▁▂▅▇█            for how long, of all of them
+//!   locks        ░▒█▒░ ✕          a row per key: held for how much of each window, and who met it
 //!   sagas        ▁▂▃▂▁            under way and being undone, stacked
-//!   backlog      ▁▃▅▃▁            accepted and without effect
+//!   saga_strips  ▬●▬●▬▲▬          a row per saga: its steps and compensations
+//!   breakers     ▁▁██▄▁           a row per caller and callee: closed, half open, open
+//!   backlog      ▁▃▅▃▁            accepted and without effect, and for how long the oldest is
+//!   unpublished  ▁▃▅▃▁            the same of changes that others are to hear of
+//!   inboxes      ▁▃▅▃▁            events that wait until a node is free
 //!   at risk      ▁▂▁▂▁            logged and not yet synced: what a crash would lose
+//!   lag          ▁▂▁▂▁            how far each copy is behind, in changes and in time
+//!   syncs        ▁▅▇▅▁            asked of disks and done, per window of time
+//!   clocks       ──┐__            how far each clock is from true time
 //!   staleness    ·  ✕  ·          a point per read: how many newer versions it missed
 //!   divergence   ▁▂▂▁             registers that replicas hold differently
 //!   answers      ▔▔▁▁▔            asked, ok, not done, unknown, per window of time
 //!   latency      ·  ·· ·  ▲  ✕    a point per operation, its shape says how it ended
 //!   distribution ▁▂▅▇█            how latencies are spread
+//!   tail         ▔▔╲_             the same for the few that wait longest
 //!   messages     ▬▬▬▬             by kind, and forced writes
 //! ```
 //!
-//! A run has those charts that its facts and its history have something for; none asks which
-//! protocol it was. All charts of a run share the axis of time and the bands of faults, so that
+//! A run has those charts that its facts, its history and its instruments have something for; none
+//! asks which protocol it was. All charts of a run share the axis of time and the bands of faults, so that
 //! they can be read below each other. A title says what was found and out of how many. The axes
 //! are drawn by `plotters`, which stays behind this module (see `frame` for its traps).
 //!
@@ -24,25 +33,36 @@
 // One number against another, with intervals and formulas.
 pub mod curves;
 
+mod breakers;
+mod clocks;
 mod frame;
 mod gantt;
 mod heat;
+mod lag;
 mod levels;
+mod lines;
+mod locks;
 mod over_time;
+mod queues;
+mod saga_strips;
 mod staleness;
+mod strips;
+mod syncs;
+mod tail;
 mod totals;
 
 pub use frame::cell;
 
 use super::{
     heat_map::HeatMap,
+    readings::Readings,
     spans::Spans,
     words::{ending_words, operation_words},
 };
 use crate::{
     base::time::{Duration, Time},
     engine::operations::{Ending, HistoryEntry},
-    scenario::run::Run,
+    scenario::{plan::Plan, run::Run},
 };
 use frame::{CAREFUL, DANGER, Frame, INK, Key, Scale, Shape, TEXT, seconds};
 use plotters::{
@@ -67,20 +87,37 @@ pub fn in_doubt(run: &Run) -> Chart {
     gantt::in_doubt(run)
 }
 
-/// Every chart that a run has something for, each with its name.
-pub fn all(run: &Run) -> Vec<(&'static str, Chart)> {
+/// Every chart that a run of this plan has something for, each with its name.
+///
+/// # Panics
+/// When the run is not one of this plan.
+pub fn all(run: &Run, plan: &Plan) -> Vec<(&'static str, Chart)> {
+    read(run, &Readings::of(run, plan))
+}
+
+/// The same with what instruments have shown.
+fn read(run: &Run, readings: &Readings) -> Vec<(&'static str, Chart)> {
     let has_doubts = !Spans::of(run).doubts.is_empty();
     let charts = [
         ("in_doubt", has_doubts.then(|| in_doubt(run))),
         ("doubts", totals::doubts(run)),
+        ("locks", locks::locks(run)),
         ("sagas", levels::sagas(run)),
-        ("backlog", levels::backlog(run)),
+        ("saga_strips", saga_strips::saga_strips(run)),
+        ("breakers", breakers::breakers(run, readings)),
+        ("backlog", queues::backlog(run)),
+        ("unpublished", queues::unpublished(run)),
+        ("inboxes", queues::inboxes(run, readings)),
         ("at_risk", levels::at_risk(run)),
+        ("lag", lag::lag(run)),
+        ("syncs", syncs::syncs(run)),
+        ("clocks", clocks::clocks(run, readings)),
         ("staleness", staleness::staleness(run)),
         ("divergence", over_time::divergence(run)),
         ("answers", (!run.history.is_empty()).then(|| over_time::answers(run))),
         ("latency", Some(latency(run))),
         ("distribution", totals::distribution(run)),
+        ("tail", tail::tail(run)),
         ("messages", totals::messages(run)),
     ];
     charts.into_iter().filter_map(|(name, chart)| Some((name, chart?))).collect()
@@ -163,7 +200,7 @@ fn draw_points(chart: &mut frame::Plane<'_, '_>, points: &[Dot], scale: &Scale) 
     }
 }
 
-const KEYS: [Key; 5] = [
+const KEYS: [Key<'static>; 5] = [
     Key { name: "ok", colour: INK, shape: Shape::Circle },
     Key { name: "not done", colour: CAREFUL, shape: Shape::Triangle },
     Key { name: "unknown or open", colour: DANGER, shape: Shape::Cross },
@@ -239,12 +276,13 @@ mod tests {
             one_event(),
             unrecorded(),
         ] {
-            for (name, chart) in all(&run) {
+            for (name, chart) in read(&run, &Readings::default()) {
                 assert_sound(&chart.svg);
                 assert!(chart.title.contains("(n = "), "{name} says how many: {}", chart.title);
                 assert!(chart.csv.lines().count() > 1 || chart.title.contains("(n = 0"), "{name}");
             }
-            assert_eq!(all(&run), all(&run));
+            let readings = Readings::default();
+            assert_eq!(read(&run, &readings), read(&run, &readings));
         }
     }
 

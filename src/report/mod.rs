@@ -57,6 +57,9 @@ pub mod intervals;
 // The same run for other tools.
 pub mod export;
 
+// What instruments on nodes showed.
+mod readings;
+
 mod rounds;
 mod spans;
 mod svg;

@@ -67,7 +67,7 @@ pub fn page(run: &Run, plan: &Plan, options: &PageOptions) -> String {
         overview: Overview::of(run),
         background: Background::of(run, plan, &spans),
         states: States::of(run, plan, window, &mut strings),
-        charts: charts::all(run)
+        charts: charts::all(run, plan)
             .into_iter()
             .map(|(name, chart)| Picture::of(name, chart))
             .collect(),

@@ -24,6 +24,7 @@ use crate::{
     },
     scenario::run::Run,
 };
+use std::collections::{BTreeMap, btree_map};
 
 /// Something that lasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,9 @@ pub(super) struct Spans {
     pub(super) locks: Vec<Span<Lock>>,
     pub(super) cuts: Vec<Span<CutOff>>,
     pub(super) healed_at: Option<Time>,
+    /// Where the spans stand that have not ended: long runs have too many to look through.
+    open_doubts: BTreeMap<Doubt, usize>,
+    open_locks: BTreeMap<Lock, usize>,
 }
 
 impl Spans {
@@ -147,21 +151,24 @@ impl Spans {
         match fact {
             Fact::Voted(txn, Vote::Yes) => {
                 let doubt = Doubt { txn, node };
-                let known = |span: &Span<Doubt>| span.of == doubt && span.until.is_none();
-                if !self.doubts.iter().any(known) {
+                if let btree_map::Entry::Vacant(open) = self.open_doubts.entry(doubt) {
+                    open.insert(self.doubts.len());
                     self.doubts.push(Span::new(doubt, at));
                 }
             }
             Fact::Stages { txn, key, .. } => {
                 let lock = Lock { txn, node, key };
-                let known = |span: &Span<Lock>| span.of == lock && span.until.is_none();
-                if !self.locks.iter().any(known) {
+                if let btree_map::Entry::Vacant(open) = self.open_locks.entry(lock) {
+                    open.insert(self.locks.len());
                     self.locks.push(Span::new(lock, at));
                 }
             }
             Fact::Decided(txn, _) => {
-                close(&mut self.doubts, at, |doubt| (doubt.txn, doubt.node) == (txn, node));
-                close(&mut self.locks, at, |lock| (lock.txn, lock.node) == (txn, node));
+                self.end_doubt(Doubt { txn, node }, at);
+                let lock = |key| Lock { txn, node, key };
+                let held = self.open_locks.range(lock(0)..=lock(u32::MAX));
+                let held: Vec<Lock> = held.map(|(lock, _)| *lock).collect();
+                held.into_iter().for_each(|lock| self.end_lock(lock, at));
             }
             _ => {}
         }
@@ -182,8 +189,25 @@ impl Spans {
                 _ => None,
             })
             .collect();
-        close(&mut self.doubts, at, |doubt| doubt.node == node && !promised.contains(&doubt.txn));
-        close(&mut self.locks, at, |lock| lock.node == node && !promised.contains(&lock.txn));
+        let lapsed = |of: NodeId, txn: &TxnId| of == node && !promised.contains(txn);
+        let doubts = self.open_doubts.keys().filter(|doubt| lapsed(doubt.node, &doubt.txn));
+        let doubts: Vec<Doubt> = doubts.copied().collect();
+        doubts.into_iter().for_each(|doubt| self.end_doubt(doubt, at));
+        let locks = self.open_locks.keys().filter(|lock| lapsed(lock.node, &lock.txn));
+        let locks: Vec<Lock> = locks.copied().collect();
+        locks.into_iter().for_each(|lock| self.end_lock(lock, at));
+    }
+
+    fn end_doubt(&mut self, doubt: Doubt, at: Time) {
+        if let Some(place) = self.open_doubts.remove(&doubt) {
+            self.doubts[place].until = Some(at);
+        }
+    }
+
+    fn end_lock(&mut self, lock: Lock, at: Time) {
+        if let Some(place) = self.open_locks.remove(&lock) {
+            self.locks[place].until = Some(at);
+        }
     }
 }
 

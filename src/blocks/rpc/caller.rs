@@ -10,11 +10,14 @@
 
 use super::{
     Backoff, Breaker, BreakerPolicy, Budget, CallId, Hedge, Message, Peer, Settings, Timer,
-    breaker::{Pass, Trip},
+    breaker::{Pass, State, Trip},
 };
 use crate::{
     base::{ids::NodeId, table::Table},
-    engine::{ctx::Ctx, protocol::Protocol},
+    engine::{
+        ctx::Ctx,
+        protocol::{Circuit, Protocol},
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -207,6 +210,19 @@ impl<Q: Clone> Caller<Q> {
     /// The breaker of a callee.
     pub fn breaker(&self, node: NodeId) -> Breaker {
         self.breakers.get(&node).copied().unwrap_or_default()
+    }
+
+    /// What the breakers of all callees do, as [`Protocol::breakers`] tells it.
+    pub fn circuits(&self) -> Vec<(NodeId, Circuit)> {
+        let circuit = |(node, breaker): (&NodeId, &Breaker)| {
+            let circuit = match breaker.state {
+                State::Closed => Circuit::Closed,
+                State::HalfOpen => Circuit::HalfOpen,
+                State::Open => Circuit::Open,
+            };
+            (*node, circuit)
+        };
+        self.breakers.iter().map(circuit).collect()
     }
 
     /// How many calls are open.

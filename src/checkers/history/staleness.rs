@@ -72,7 +72,8 @@ pub fn staleness(history: &History, rules: &Rules, bounds: Bounds) -> Vec<Findin
             (None, None) => Ruling::Holds,
         };
         let bound = if is_bounded { "" } else { ", without a bound" };
-        let note = format!("{stale} of {exercised} reads stale, at worst by {worst}{bound}");
+        let worst = if stale == 0 { String::new() } else { format!(", at worst by {worst}") };
+        let note = format!("{stale} of {exercised} reads stale{worst}{bound}");
         Finding { property, ruling, exercised, note }
     };
     let too_old = versions.filter(|lag| bounds.versions.is_some_and(|k| lag.versions >= k));
@@ -82,7 +83,7 @@ pub fn staleness(history: &History, rules: &Rules, bounds: Bounds) -> Vec<Findin
             STALENESS[0],
             bounds.versions.is_some(),
             too_old.map(|lag| proof(history, lag)),
-            format!("{} versions", versions.map_or(0, |lag| lag.versions)),
+            count_versions(versions.map_or(0, |lag| lag.versions)),
         ),
         finding(
             STALENESS[1],
@@ -212,18 +213,26 @@ fn proof(history: &History, lag: &Lag) -> Proof {
     calls.sort_by_key(|call| call.invoked.rank);
     calls.dedup();
     let since = lag.overwritten_by.and_then(|call| call.ended).map_or(Time::ZERO, |ended| ended.at);
+    // A client may ask again in the instant in which somebody else was answered.
+    let before = match lag.time {
+        Duration::ZERO => "in the instant in which the call began".to_owned(),
+        time => format!("{time} before the call began"),
+    };
     let sentence = format!(
-        "{} was answered `{}` on {} at {}, {} versions behind; it was overwritten at {since}, {} before",
+        "{} was answered `{}` on {} at {}, {} behind; that was overwritten at {since}, {before}",
         history.whose.name(lag.read.process),
         history.words(lag.read.action),
         key_name(history, lag.read.key),
         lag.read.ended.map_or(lag.read.invoked.at, |ended| ended.at),
-        lag.versions,
-        lag.time,
+        count_versions(lag.versions),
     );
     let newest = lag.newest.and_then(|write| made(&write));
     let legal = newest.map(|value| history.words(Action::Read(Seen::One(value))));
     Proof { sentence, calls, context: Vec::new(), legal: legal.into_iter().collect() }
+}
+
+fn count_versions(number: u64) -> String {
+    format!("{number} version{}", if number == 1 { "" } else { "s" })
 }
 
 /// How many places of a row are marked, from any place on: a tree of sums.

@@ -101,7 +101,7 @@ impl Curves {
             let left_out = self.left_out();
             let plane = Plane::new(self);
             for (line, text) in wrap(&title, TITLE_WIDTH).iter().enumerate() {
-                write(root, text, (14, 10 + 22 * line as i32), frame::caption());
+                write(root, text, (14, 10 + 22 * line as i32), frame::caption(0));
             }
             plane.axes(self, root);
             for (place, line) in self.lines.iter().enumerate() {

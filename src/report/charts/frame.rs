@@ -75,29 +75,26 @@ impl Frame<'_> {
     pub(super) fn plane<'a, 'b>(
         &self,
         root: &'a Area<'b>,
-        keys: &[Key],
+        keys: &[Key<'_>],
         left: u32,
         (across, up): (Range<f64>, Range<f64>),
     ) -> Plane<'a, 'b> {
         self.head(root, keys);
-        ChartBuilder::on(root)
-            .margin(14)
-            .margin_top(HEAD)
-            .x_label_area_size(40)
-            .y_label_area_size(left)
-            .build_cartesian_2d(across, up)
-            .expect(SOUND)
+        plane(root, (HEAD, left), (across, up))
     }
 
     /// The title, and the key below it.
-    pub(super) fn head(&self, root: &Area<'_>, keys: &[Key]) {
-        root.draw(&Text::new(ascii(self.title), (14, 10), caption())).expect(SOUND);
+    pub(super) fn head(&self, root: &Area<'_>, keys: &[Key<'_>]) {
+        let title = ascii(self.title);
+        let style = caption(title.len());
+        root.draw(&Text::new(title, (14, 10), style)).expect(SOUND);
         let mut x = 14;
         for key in keys {
             key.draw(root, (x, 44));
-            let text = Text::new(key.name, (x + 24, 37), small(QUIET));
-            root.draw(&text).expect(SOUND);
-            x += 44 + 7 * key.name.len() as i32;
+            let name = ascii(key.name);
+            let room = 44 + 7 * name.len() as i32;
+            root.draw(&Text::new(name, (x + 24, 37), small(QUIET))).expect(SOUND);
+            x += room;
         }
     }
 
@@ -119,10 +116,26 @@ impl Frame<'_> {
     }
 }
 
+/// A place for points in a part of a picture, with so much room above it and left of it.
+pub(super) fn plane<'a, 'b>(
+    area: &'a Area<'b>,
+    (above, left): (u32, u32),
+    (across, up): (Range<f64>, Range<f64>),
+) -> Plane<'a, 'b> {
+    ChartBuilder::on(area)
+        .margin(14)
+        .margin_top(above)
+        .x_label_area_size(40)
+        .y_label_area_size(left)
+        .build_cartesian_2d(across, up)
+        .expect(SOUND)
+}
+
 /// What a colour and a shape stand for.
-pub(super) struct Key {
+#[derive(Clone)]
+pub(super) struct Key<'a> {
     /// In words.
-    pub(super) name: &'static str,
+    pub(super) name: &'a str,
     /// The colour.
     pub(super) colour: RGBColor,
     /// The shape.
@@ -141,7 +154,7 @@ pub(super) enum Shape {
     Cross,
 }
 
-impl Key {
+impl Key<'_> {
     fn draw(&self, root: &Area<'_>, (x, y): (i32, i32)) {
         let Self { colour, .. } = *self;
         let middle = (x + 9, y);
@@ -245,8 +258,12 @@ pub(super) fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-pub(super) fn caption() -> TextStyle<'static> {
-    ("sans-serif", 21).into_font().color(&TEXT)
+/// The style of a title of so many letters: a long one is smaller, so that it ends in the picture.
+pub(super) fn caption(letters: usize) -> TextStyle<'static> {
+    const SIZE: usize = 21;
+    const LETTERS: usize = 88;
+    let size = (SIZE * LETTERS / letters.max(LETTERS)).max(12);
+    ("sans-serif", size as i32).into_font().color(&TEXT)
 }
 
 pub(super) fn small(colour: RGBColor) -> TextStyle<'static> {
@@ -260,9 +277,14 @@ pub(super) fn axes(
     up: &str,
     label: Option<&dyn Fn(&f64) -> String>,
 ) {
+    let vertical = chart.plotting_area().get_pixel_range().1;
+    let low = vertical.end - vertical.start < 180;
     let mut mesh = chart.configure_mesh();
     mesh.disable_mesh().x_desc(across).axis_style(QUIET).label_style(small(TEXT));
     mesh.x_label_formatter(&|value| short(*value));
+    if low {
+        mesh.y_labels(5);
+    }
     match label {
         Some(label) => mesh.y_desc(up).y_label_formatter(label).draw(),
         None => mesh.disable_y_axis().draw(),

@@ -128,7 +128,14 @@ fn draw(frame: &Frame<'_>, root: &frame::Area<'_>, run: &Run, spans: &Spans, row
     frame::axes(&mut chart, "time (s)", "", None);
     for (nth, row) in rows.iter().enumerate() {
         let top = height - nth as f64;
+        let column = |at: Time| chart.backend_coord(&(seconds(at).min(across.end), top)).0;
+        // Bars that fall on one column are one bar: of many short ones no pixel shows two.
+        let mut narrow = None;
         for bar in row {
+            let edges = (column(bar.since()), column(bar.until().min(run.end.quiet_at)));
+            if edges.0 == edges.1 && narrow.replace(edges.0) == Some(edges.0) {
+                continue;
+            }
             draw_bar(&chart, bar, top, across.end);
             draw_gaps(&chart, spans, bar, (top, across.end));
         }
@@ -201,7 +208,7 @@ fn name(
     root.draw(&Text::new(name, (x, y), frame::small(TEXT))).expect(frame::SOUND);
 }
 
-const KEYS: [Key; 3] = [
+const KEYS: [Key<'static>; 3] = [
     Key { name: "in doubt", colour: CAREFUL, shape: Shape::Area(0.28) },
     Key { name: "locks held", colour: LOCKED, shape: Shape::Area(0.6) },
     Key { name: "node down", colour: DANGER, shape: Shape::Area(0.08) },

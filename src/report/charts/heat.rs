@@ -35,7 +35,7 @@ pub(super) fn heat(map: &HeatMap) -> String {
             let text = Text::new(ascii(text), at, small(colour));
             root.draw(&text).expect(frame::SOUND);
         };
-        let title = Text::new(ascii(&map.title), (14, 10), frame::caption());
+        let title = Text::new(ascii(&map.title), (14, 10), frame::caption(map.title.len()));
         root.draw(&title).expect(frame::SOUND);
         legend(root, &put);
         let room = (WIDTH as i32 - LEFT - 14) / map.columns.len().max(1) as i32;

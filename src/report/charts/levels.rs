@@ -1,32 +1,27 @@
-//! What is open at each instant: sagas under way, items on their way, changes that a crash would lose.
+//! What is open at each instant: sagas under way, changes that a crash would lose.
 //!
 //! ```text
 //!   sagas     ▁▃▅▅▂▁    under way; below, darker: being undone      Planned ─▶ UndidStep ─▶ SagaEnded
-//!   backlog   ▁▂▅▇▂▁    accepted and without effect                 Accepted ─▶ TookEffect
 //!   at risk   ▁▂▁▂▁▂    logged and not synced, nor applied elsewhere  Logged ─▶ Synced, Applied
 //! ```
 //!
-//! All three are counts of what facts began and have not ended. They say in one picture what a log
-//! of facts says in thousands of lines: how deep a queue gets while its reader is down, how long
-//! the tail of undoing is, how much a crash would cost at that moment.
+//! Both are counts of what facts began and have not ended. They say in one picture what a log of
+//! facts says in thousands of lines: how long the tail of undoing is, how much a crash would cost
+//! at that moment.
 //!
 //! Limits: what a node replays after a crash was counted when it was first stated.
 
 use super::{
     Chart,
     frame::{CAREFUL, DANGER, INK, LOCKED, seconds},
-    over_time::{Fill, Steps, draw_steps},
+    lines::{self, Curve, Fill, Names, Panel, Values, steps},
 };
 use crate::{
-    base::{
-        ids::NodeId,
-        time::{Duration, Time},
-    },
+    base::{ids::NodeId, time::Time},
     engine::{
         facts::{Fact, SagaEnd},
         signal::What,
     },
-    report::text::rough,
     scenario::run::Run,
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -70,8 +65,10 @@ pub(super) fn sagas(run: &Run) -> Option<Chart> {
     let title = saga_finding(&sagas, most(&open));
     let description = "Areas of steps: how many sagas are under way, and how many of these are \
                        being undone.";
-    let lines = [area("under way", INK, run, open), area("being undone", CAREFUL, run, undoing)];
-    let svg = draw_steps(run, &title, description, "sagas", &lines);
+    let curves =
+        vec![area("under way", INK, run, &open), area("being undone", CAREFUL, run, &undoing)];
+    let panel = Panel { unit: "sagas", values: Values::Whole, curves };
+    let svg = lines::draw(run, (&title, description), Names::InKey, &[panel]);
     let mut csv = "saga,began_ns,undoing_ns,ended_ns,ended\n".to_owned();
     for (id, saga) in &sagas {
         let (undoing, ended) = (nanos(saga.undoing), nanos(end(saga)));
@@ -100,52 +97,19 @@ fn saga_finding(sagas: &BTreeMap<u64, Saga>, most: u64) -> String {
     title
 }
 
-/// How many items were accepted and had no effect yet; nothing where nothing is accepted.
-pub(super) fn backlog(run: &Run) -> Option<Chart> {
-    let mut items: BTreeMap<u64, (Time, Option<Time>)> = BTreeMap::new();
-    for (at, _, fact) in stated(run) {
-        match fact {
-            Fact::Accepted(item) => _ = items.entry(item).or_insert((at, None)),
-            Fact::TookEffect(item) => {
-                if let Some((_, effect)) = items.get_mut(&item) {
-                    effect.get_or_insert(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    let end = run.end.quiet_at;
-    let waited = |(at, effect): &(Time, Option<Time>)| effect.unwrap_or(end).saturating_since(*at);
-    let longest: Duration = items.values().map(waited).max()?;
-    let waiting = levels(items.values().copied());
-    let (number, most) = (items.len(), most(&waiting));
-    let lost = items.values().filter(|(_, effect)| effect.is_none()).count();
-    let still = if lost == 0 { String::new() } else { format!(", {lost} of them for ever") };
-    let title = format!(
-        "At most {most} items waited at once, the longest for {}{still} (n = {number})",
-        rough(longest)
-    );
-    let description = "An area of steps: how many items were accepted and had no effect yet.";
-    let lines = [area("accepted, without effect", INK, run, waiting)];
-    let svg = draw_steps(run, &title, description, "items", &lines);
-    let mut csv = "item,accepted_ns,effect_ns\n".to_owned();
-    for (item, (accepted, effect)) in &items {
-        _ = writeln!(csv, "{item},{},{}", accepted.as_nanos(), nanos(*effect));
-    }
-    Some(Chart { title, svg, csv })
-}
-
 /// What is known of logs at some instant.
 #[derive(Default)]
-struct Logs {
-    logged: BTreeMap<NodeId, u64>,
+pub(super) struct Logs {
+    /// The last change in the log of each node.
+    pub(super) logged: BTreeMap<NodeId, u64>,
     synced: BTreeMap<NodeId, u64>,
-    applied: BTreeMap<NodeId, u64>,
+    /// The last change that each copy shows.
+    pub(super) applied: BTreeMap<NodeId, u64>,
 }
 
 impl Logs {
     /// A node crashed: what it had not synced is gone, and no longer at risk.
-    fn crash(&mut self, node: NodeId) -> bool {
+    pub(super) fn crash(&mut self, node: NodeId) -> bool {
         let synced = self.synced.get(&node).copied().unwrap_or(0);
         self.logged.get_mut(&node).is_some_and(|logged| {
             *logged = synced.min(*logged);
@@ -154,7 +118,7 @@ impl Logs {
     }
 
     /// Takes a fact in; gives whether it was about logs.
-    fn take(&mut self, node: NodeId, fact: Fact) -> bool {
+    pub(super) fn take(&mut self, node: NodeId, fact: Fact) -> bool {
         match fact {
             Fact::Logged { lsn, .. } => _ = self.logged.insert(node, lsn),
             Fact::Synced(upto) => {
@@ -221,11 +185,12 @@ pub(super) fn at_risk(run: &Run) -> Option<Chart> {
     let title = format!("A crash would lose up to {} changes{copy} (n = {number})", most(&risk));
     let description = "Areas of steps: changes that are logged and not synced; and those that a \
                        copy has not applied yet.";
-    let mut lines = vec![area("logged, not synced", DANGER, run, risk)];
+    let mut curves = vec![area("logged, not synced", DANGER, run, &risk)];
     if copied {
-        lines.insert(0, area("logged, not applied by a copy", LOCKED, run, behind));
+        curves.insert(0, area("logged, not applied by a copy", LOCKED, run, &behind));
     }
-    let svg = draw_steps(run, &title, description, "changes", &lines);
+    let panel = Panel { unit: "changes", values: Values::Whole, curves };
+    let svg = lines::draw(run, (&title, description), Names::InKey, &[panel]);
     let mut csv = "at_ns,not_synced,not_applied\n".to_owned();
     for (at, [risk, behind]) in &points {
         let behind = if copied { behind.to_string() } else { String::new() };
@@ -235,7 +200,7 @@ pub(super) fn at_risk(run: &Run) -> Option<Chart> {
 }
 
 /// Every fact that was stated, once.
-fn stated(run: &Run) -> impl Iterator<Item = (Time, NodeId, Fact)> {
+pub(super) fn stated(run: &Run) -> impl Iterator<Item = (Time, NodeId, Fact)> {
     run.signals.iter().filter_map(|signal| match signal.what {
         What::Stated(node, fact) => Some((signal.at, node, fact)),
         _ => None,
@@ -243,7 +208,7 @@ fn stated(run: &Run) -> impl Iterator<Item = (Time, NodeId, Fact)> {
 }
 
 /// How many spans are open from each instant on at which one begins or ends.
-fn levels(spans: impl Iterator<Item = (Time, Option<Time>)>) -> Vec<(Time, u64)> {
+pub(super) fn levels(spans: impl Iterator<Item = (Time, Option<Time>)>) -> Vec<(Time, u64)> {
     let mut changes: BTreeMap<Time, i64> = BTreeMap::new();
     for (since, until) in spans {
         *changes.entry(since).or_default() += 1;
@@ -261,25 +226,23 @@ fn levels(spans: impl Iterator<Item = (Time, Option<Time>)>) -> Vec<(Time, u64)>
         .collect()
 }
 
-fn most(levels: &[(Time, u64)]) -> u64 {
+pub(super) fn most(levels: &[(Time, u64)]) -> u64 {
     levels.iter().map(|level| level.1).max().unwrap_or(0)
 }
 
 /// Levels as a filled line, from the beginning to the end of the run.
-fn area(
-    name: &'static str,
+pub(super) fn area(
+    name: &str,
     colour: plotters::style::RGBColor,
     run: &Run,
-    levels: Vec<(Time, u64)>,
-) -> Steps {
-    let last = levels.last().map_or(0, |level| level.1);
-    let mut points = vec![(0.0, 0.0)];
-    points.extend(levels.iter().map(|(at, many)| (seconds(*at), *many as f64)));
-    points.push((seconds(run.end.quiet_at), last as f64));
-    Steps { name, colour, width: 2, points, fill: Fill::Area }
+    levels: &[(Time, u64)],
+) -> Curve {
+    let levels = levels.iter().map(|(at, many)| (seconds(*at), *many as f64));
+    let path = steps(std::iter::once((0.0, 0.0)).chain(levels), seconds(run.end.quiet_at));
+    Curve { name: name.to_owned(), colour, width: 2, path, fill: Fill::Area }
 }
 
-fn nanos(at: Option<Time>) -> String {
+pub(super) fn nanos(at: Option<Time>) -> String {
     at.map_or_else(String::new, |at| at.as_nanos().to_string())
 }
 

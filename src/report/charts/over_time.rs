@@ -1,4 +1,4 @@
-//! What changes in the course of a run: answers per window, replicas that differ; and how steps are drawn.
+//! What changes in the course of a run: answers per window, and replicas that differ.
 //!
 //! ```text
 //!   answers      asked ▔▔▔▁▁▁   ok ▔▔▔▁▁▁      steps, a window each; where no answer comes is the title
@@ -10,7 +10,8 @@
 
 use super::{
     Chart,
-    frame::{self, CAREFUL, DANGER, Frame, INK, Key, QUIET, Shape, seconds},
+    frame::{CAREFUL, DANGER, INK, QUIET, seconds},
+    lines::{self, Curve, Fill, Names, Panel, Values, steps},
 };
 use crate::{
     base::{
@@ -22,12 +23,8 @@ use crate::{
         operations::{Ending, HistoryEntry},
         signal::What,
     },
-    report::{spans::Spans, text::rough},
+    report::text::rough,
     scenario::run::Run,
-};
-use plotters::{
-    element::{PathElement, Polygon},
-    prelude::*,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,83 +33,6 @@ use std::{
 
 /// Into how many windows a run is cut.
 const WINDOWS: u64 = 48;
-
-/// Steps: what holds from each instant on.
-pub(super) struct Steps {
-    /// In the key.
-    pub(super) name: &'static str,
-    /// The colour of line and area.
-    pub(super) colour: RGBColor,
-    /// How wide the line is.
-    pub(super) width: u32,
-    /// Instants in seconds, and what holds from there on.
-    pub(super) points: Vec<(f64, f64)>,
-    /// Whether what is below the line is filled.
-    pub(super) fill: Fill,
-}
-
-/// What is below a line of steps.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fill {
-    Nothing,
-    Area,
-}
-
-impl Steps {
-    fn key(&self) -> Key {
-        let shape = match self.fill {
-            Fill::Nothing => Shape::Line(self.width),
-            Fill::Area => Shape::Area(DENSE),
-        };
-        Key { name: self.name, colour: self.colour, shape }
-    }
-
-    /// Every corner of the line.
-    fn path(&self) -> Vec<(f64, f64)> {
-        let mut path: Vec<(f64, f64)> = Vec::new();
-        for &(at, value) in &self.points {
-            path.extend(path.last().map(|&(_, before)| (at, before)));
-            path.push((at, value));
-        }
-        path
-    }
-}
-
-/// How dense an area is.
-const DENSE: f64 = 0.3;
-
-/// A picture of steps over time, with the bands of faults. Areas hide nothing that comes after them.
-pub(super) fn draw_steps(
-    run: &Run,
-    title: &str,
-    description: &str,
-    up: &str,
-    lines: &[Steps],
-) -> String {
-    let most = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(1.0, f64::max);
-    let frame = Frame { title, description, height: 340 };
-    frame.draw(|root| {
-        let keys: Vec<Key> = lines.iter().map(Steps::key).collect();
-        let ranges = (frame::time_range(run), frame::range(0.0, most * 1.2));
-        let mut chart = frame.plane(root, &keys, 64, ranges);
-        frame::bands(&mut chart, run, &Spans::of(run));
-        // There is no half of anything that is counted here.
-        let whole =
-            |value: &f64| if value.fract() == 0.0 { frame::short(*value) } else { String::new() };
-        frame::axes(&mut chart, "time (s)", up, Some(&whole));
-        for line in lines {
-            let path = frame::thin(&chart, &line.path());
-            if let (Fill::Area, Some(first), Some(last)) = (line.fill, path.first(), path.last()) {
-                let ground = [(last.0, 0.0), (first.0, 0.0)];
-                let area: Vec<_> = path.iter().copied().chain(ground).collect();
-                let area = Polygon::new(area, line.colour.mix(DENSE).filled());
-                chart.plotting_area().draw(&area).expect(frame::SOUND);
-            }
-            let path = PathElement::new(path, line.colour.stroke_width(line.width));
-            chart.plotting_area().draw(&path).expect(frame::SOUND);
-        }
-    })
-}
 
 /// What came of operations, in windows of time: asked, ok, not done, unknown.
 pub(super) fn answers(run: &Run) -> Chart {
@@ -138,20 +58,21 @@ pub(super) fn answers(run: &Run) -> Chart {
         let window = |(nth, counts): (usize, &[u64; 4])| {
             (nth as f64 * width as f64 / 1e9, rate(counts[column]))
         };
-        counts.iter().enumerate().map(window).collect()
+        steps(counts.iter().enumerate().map(window), seconds(run.end.quiet_at))
     };
-    let line = |name, colour, width, column, fill| {
-        let points = per_second(column);
-        Steps { name, colour, width, points, fill }
+    let line = |name: &str, colour, width, column, fill| {
+        let path = per_second(column);
+        Curve { name: name.to_owned(), colour, width, path, fill }
     };
-    let lines = [
+    let curves = vec![
         line("asked", QUIET, 1, 0, Fill::Area),
         line("not done", CAREFUL, 2, 2, Fill::Nothing),
         line("unknown", DANGER, 2, 3, Fill::Nothing),
         line("ok", INK, 3, 1, Fill::Nothing),
     ];
     let description = "Steps, one per window of time: operations asked for, and how they ended.";
-    let svg = draw_steps(run, &title, description, "operations per second", &lines);
+    let panel = Panel { unit: "operations per second", values: Values::Whole, curves };
+    let svg = lines::draw(run, (&title, description), Names::InKey, &[panel]);
     let mut csv = "from_ns,asked,ok,not_done,unknown\n".to_owned();
     for (nth, [asked, ok, not_done, unknown]) in counts.iter().enumerate() {
         _ = writeln!(csv, "{},{asked},{ok},{not_done},{unknown}", nth as u64 * width);
@@ -234,14 +155,14 @@ pub(super) fn divergence(run: &Run) -> Option<Chart> {
     let title = format!(
         "Registers that replicas hold differently: at most {most}, {settled} (n = {number})"
     );
-    let mut line: Vec<(f64, f64)> =
-        points.iter().map(|(at, many)| (seconds(*at), *many as f64)).collect();
-    line.push((seconds(run.end.quiet_at), last as f64));
-    let fill = Fill::Area;
-    let lines = [Steps { name: "different", colour: INK, width: 2, points: line, fill }];
+    let levels = points.iter().map(|(at, many)| (seconds(*at), *many as f64));
+    let path = steps(levels, seconds(run.end.quiet_at));
+    let (name, fill) = ("different".to_owned(), Fill::Area);
+    let curves = vec![Curve { name, colour: INK, width: 2, path, fill }];
     let description =
         "A line of steps: how many registers are held differently by those that hold them.";
-    let svg = draw_steps(run, &title, description, "registers", &lines);
+    let panel = Panel { unit: "registers", values: Values::Whole, curves };
+    let svg = lines::draw(run, (&title, description), Names::InKey, &[panel]);
     let mut csv = "at_ns,registers_held_differently\n".to_owned();
     for (at, many) in points {
         _ = writeln!(csv, "{},{many}", at.as_nanos());

@@ -130,7 +130,7 @@ fn finding(reads: &[Reading<'_>], worst: u64) -> String {
     )
 }
 
-const KEYS: [Key; 2] = [
+const KEYS: [Key<'static>; 2] = [
     Key { name: "fresh", colour: INK, shape: Shape::Circle },
     Key { name: "stale", colour: DANGER, shape: Shape::Cross },
 ];

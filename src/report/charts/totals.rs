@@ -198,7 +198,7 @@ fn records(run: &Run) -> [(&'static str, u64); 2] {
     [("forced writes", forced), ("unforced writes", unforced)]
 }
 
-const KEYS: [Key; 3] = [
+const KEYS: [Key<'static>; 3] = [
     Key { name: "messages", colour: INK, shape: Shape::Area(1.0) },
     Key { name: "of these, not arrived", colour: DANGER, shape: Shape::Area(0.35) },
     Key { name: "records", colour: LOCKED, shape: Shape::Area(1.0) },

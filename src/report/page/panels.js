@@ -83,10 +83,11 @@ function showChecks() {
 
 function showCharts() {
   const figures = data.charts.map((chart) => {
-    const picture = element("img", { src: "data:image/svg+xml;charset=utf-8," + encodeURIComponent(chart.svg), alt: chart.title, "data-chart": chart.name });
+    // Words in a picture that is squeezed cannot be read: a narrow one can be scrolled, and its finding stands above it.
+    const picture = element("div", { class: "picture", tabindex: 0, role: "group", "aria-label": chart.name }, element("img", { src: "data:image/svg+xml;charset=utf-8," + encodeURIComponent(chart.svg), alt: chart.title, "data-chart": chart.name }));
     const details = element("details", {}, element("summary", {}, "The numbers"));
     details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(tableOf(chart.csv, chart.rows)); });
-    return element("figure", {}, picture, details);
+    return element("figure", {}, element("figcaption", { "aria-hidden": "true" }, chart.title), picture, details);
   });
   panel.replaceChildren(...figures);
 }

@@ -9,7 +9,8 @@
 //! it differs from what it was, and what stands there now.
 //! Snapshots were rejected: the reader's program makes its own as it goes.
 //!
-//! Limits: so many letters in all; after that nothing more is told, and the page says so.
+//! Limits: states within the window of events that a page tells of, and so many letters in all;
+//! after that nothing more is told, and the page says so.
 
 use super::{
     super::{standing::condition, text::inert},
@@ -67,11 +68,13 @@ impl States {
         world.reset(run.seed, Recording::HashOnly);
         let nodes = run.catalog.nodes.len();
         let mut states = Self { nodes: vec_of(nodes), ..Self::default() };
+        // What came before the window is one step, whose end is where the telling begins.
+        let first = window.start as u32;
         let last = run.entries[window].last().map_or(0, |entry| entry.event.0);
         let (mut before, mut letters) = (0, 0);
         loop {
             let latest = world.trace().latest().0;
-            if before < latest {
+            if before < latest && first <= latest {
                 let entries = &run.entries[before as usize..latest as usize];
                 let stop = states.stops.len() as u32;
                 states.stops.push(latest - before);
