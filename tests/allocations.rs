@@ -8,6 +8,8 @@
 //! other tests would be counted too. Instruction counts and times were rejected as a guard: they
 //! depend on the machine, this number does not.
 
+#[path = "common/counting.rs"]
+mod counting;
 #[path = "common/echo.rs"]
 mod echo;
 
@@ -21,39 +23,10 @@ use splitbrain::{
     },
     engine::{runner::With, setup::Setup, trace::Recording, world::World},
 };
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use std::sync::Arc;
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static COUNTING: counting::Counting = counting::Counting;
 
 /// Loss, duplicates, timers and forces: everything but crashes and clients.
 fn world(balls: u32) -> World<Echo> {
@@ -67,10 +40,10 @@ fn world(balls: u32) -> World<Echo> {
 }
 
 fn allocations_and_events(world: &mut World<Echo>, seed: u64) -> (u64, u64) {
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = counting::allocations();
     world.reset(Seed(seed), Recording::HashOnly);
     world.run(&mut ());
-    (ALLOCATIONS.load(Ordering::Relaxed) - before, world.counters().events)
+    (counting::allocations() - before, world.counters().events)
 }
 
 #[test]

@@ -217,8 +217,9 @@ pub const ALL: &[MetricEntry] = &[
         summary: "from the commit of an event to its first effect, not exceeded by the share `at`",
         build: |text, named, _| {
             let At { at } = named.decode(text)?;
-            let nanos = |run: &Observed<'_>| run.effect_lags.iter().map(|lag| lag.as_nanos());
-            Ok(values(at, move |run, values| values.extend(nanos(run))))
+            Ok(values(at, |run, values| {
+                values.extend(run.effect_lags.iter().map(|lag| lag.as_nanos()));
+            }))
         },
     },
     MetricEntry {
