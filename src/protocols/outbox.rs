@@ -37,8 +37,9 @@
 //!
 //! Follows Richardson (2018), Microservices Patterns, section 3.3, for transactional outbox, polling
 //! publisher and log tailing; Gray & Reuter (1993), section 10.2, for queues; Hohpe & Woolf (2003)
-//! for the idempotent receiver. Limits: transactions only add, so none is in another one's way; the
-//! log of the service is never cut; the consumer keeps its memory as long as `window` says.
+//! for the idempotent receiver. This file is long because a pattern is one file; settings, and what
+//! the database does for relays, stand apart. Limits: transactions only add, so none is in another
+//! one's way; the log of the service is never cut; the consumer remembers as long as `window` says.
 
 use crate::{
     base::{
@@ -285,12 +286,10 @@ impl Protocol for Outbox {
     type Step = Step;
 
     fn on_request(&mut self, op: OpId, operation: Operation, ctx: &mut Ctx<'_>) {
-        match (self, operation) {
-            (Self::Service(service), Operation::Append { key, value }) => {
-                service.begin(op, Order { key, value }, ctx);
-            }
-            _ => ctx.reply(op, Answer::NotDone),
-        }
+        let (Self::Service(service), Operation::Append { key, value }) = (self, operation) else {
+            return ctx.reply(op, Answer::NotDone);
+        };
+        service.begin(op, Order { key, value }, ctx);
     }
 
     fn on_message(&mut self, from: NodeId, message: Message, ctx: &mut Ctx<'_>) {
@@ -589,8 +588,7 @@ impl Relay {
 
     fn ask(&mut self, ctx: &mut Ctx<'_>) {
         let interval = match ctx.config().publish {
-            Publish::Polling { interval, .. } => interval,
-            Publish::Tailing { interval } => interval,
+            Publish::Polling { interval, .. } | Publish::Tailing { interval } => interval,
             Publish::DualWrite { .. } => unreachable!("nobody relays a dual write"),
         };
         ctx.set_timer(interval, Timer::ReadAgain);

@@ -123,8 +123,8 @@ pub(super) fn is_inverted(cited: &[Found], signals: &[Signal]) -> Outcome {
         ensure(!was_stated(before, Fact::TookEffect(event)), "it had an effect before")?;
     }
     let commit_of = |event: u64| {
-        let commits = cited.iter().filter_map(|(_, signal)| commit(&signal.what));
-        commits.filter(|(_, _, of)| *of == event).last().ok_or("a commit is not cited")
+        let mut commits = cited.iter().filter_map(|(_, signal)| commit(&signal.what));
+        commits.find(|(_, _, of)| *of == event).ok_or("a commit is not cited")
     };
     let (first, second) = (commit_of(early.1)?, commit_of(late.1)?);
     ensure(first.1 == second.1, "their keys differ")?;

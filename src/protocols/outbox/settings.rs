@@ -220,8 +220,9 @@ impl Config {
         let zero = Duration::ZERO;
         let (is_dual, waits) = match self.publish {
             Publish::DualWrite { .. } => (true, None),
-            Publish::Polling { interval, .. } => (false, Some(interval)),
-            Publish::Tailing { interval } => (false, Some(interval)),
+            Publish::Polling { interval, .. } | Publish::Tailing { interval } => {
+                (false, Some(interval))
+            }
         };
         let numbered = self.broker.producers == Producers::Idempotent;
         let findings = [
