@@ -261,7 +261,7 @@ pub(super) fn short(value: f64) -> String {
 /// The style of a title of so many letters: a long one is smaller, so that it ends in the picture.
 pub(super) fn caption(letters: usize) -> TextStyle<'static> {
     const SIZE: usize = 21;
-    const LETTERS: usize = 112;
+    const LETTERS: usize = 88;
     let size = (SIZE * LETTERS / letters.max(LETTERS)).max(12);
     ("sans-serif", size as i32).into_font().color(&TEXT)
 }

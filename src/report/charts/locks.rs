@@ -84,8 +84,8 @@ pub(super) fn locks(run: &Run) -> Option<Chart> {
         hot.truncate(ROWS_MAX);
     }
     let rows: Vec<Row> = hot.iter().map(|(place, held)| row(run, **place, held)).collect();
-    let description = "A row per key: the stronger the colour of a window of time, the longer the \
-                       key was locked in it. A cross is a vote that found it locked by somebody else.";
+    let description = "A row per key: the darker a window of time, the longer the key was locked \
+                       in it. A cross is a vote that found it locked by somebody else.";
     let words = [
         Key { name: "locked", colour: LOCKED, shape: Shape::Area(0.8) },
         Key { name: "met by another transaction", colour: DANGER, shape: Shape::Cross },
