@@ -872,9 +872,9 @@ fn of_two_hundred_thousand_events_those_around_the_violation_are_told() {
     let sets = [
         ("workload.rate", "\"200/s\""),
         ("workload.accounts", "3000"),
-        ("workload.until", "\"27s\""),
-        ("run.for", "\"34s\""),
-        ("faults.window.when", "Before(event: Step(\"ForceDecision\"), nth: 2500)"),
+        ("workload.until", "\"14s\""),
+        ("run.for", "\"20s\""),
+        ("faults.window.when", "Before(event: Step(\"ForceDecision\"), nth: 1500)"),
         ("faults.weather.do.for", "\"5ms\""),
     ];
     let plan = plan_of(WINDOW, &sets);
@@ -895,7 +895,7 @@ fn of_two_hundred_thousand_events_those_around_the_violation_are_told() {
         _ => None,
     });
     let cited = u64::from(cited.expect("somebody is blocked"));
-    assert!(50_000 < first, "it is far from the beginning: {first}");
+    assert!(40_000 < first, "it is far from the beginning: {first}");
     assert_eq!(cited - first, 37_500, "#{cited} in the window from #{first}");
     let buttons = shown.ask("[...document.querySelectorAll('.evidence button')].map((one) => Number(one.dataset.event))");
     assert_eq!(numbers(&buttons)[0], cited);
@@ -914,10 +914,13 @@ fn of_two_hundred_thousand_events_those_around_the_violation_are_told() {
          cell.querySelectorAll('del').forEach((one) => one.remove()); return cell.textContent; }})()"
     );
     assert_eq!(shown.ask(&script), value.as_str());
-    // What is not told in detail is counted: in the overview, and in the charts.
+    // What is not told in detail is counted, but for what happens nowhere and is a band.
+    let nowhere = |kind: Kind| matches!(kind, Kind::Cut | Kind::Mend | Kind::Refuse | Kind::Heal);
+    let placed = shown.run.entries.iter().filter(|entry| !nowhere(entry.kind)).count();
+    assert!(placed < all, "the network was cut");
     let counted =
         shown.number("window.__sb.overview.counts.flat().reduce((sum, one) => sum + one, 0)");
-    assert_eq!(counted, all as u64, "the overview is complete");
+    assert_eq!(counted, placed as u64, "the overview is complete");
     assert!(shown.text("#window").contains("only"), "the page says what it leaves out");
     let frame = "const began = performance.now(); for (let k = 0; k < 10; k++) { \
         document.getElementById('scroller').scrollTop = k * 40000; window.__sb.paint(); } return (performance.now() - began) / 10";

@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn one_version_is_no_plural() {
+        let case = Case { settings: "(k: 1)", ..Case::of("Staleness") };
+        let judged = sentence(case.gives(STALENESS[0], &story(5), "violated"));
+        let told = "1 version behind; that was overwritten at 5ms, 1ms before the call began";
+        assert!(judged.ends_with(told), "{judged}");
+    }
+
+    #[test]
     fn without_a_bound_the_worst_is_told_and_nothing_demanded() {
         let judgement = Case::of("Staleness").gives(STALENESS[0], &story(4), "not_exercised");
         assert_eq!(judgement.note, "1 of 1 reads stale, at worst by 2 versions, without a bound");
