@@ -204,9 +204,9 @@ fn is_torn(signals: &[Signal], position: usize) -> Result<(), String> {
         parts.push((number, key, deleted));
     }
     let numbers = parts.iter().filter(|(number, of, _)| *of == key && *number <= upto);
-    let torn = numbers.flat_map(|(number, ..)| parts.iter().filter(move |(of, ..)| of == number)).any(
-        |(number, other, deleted)| shown(*other).map_or(!deleted, |shown| shown < *number),
-    );
+    let torn = numbers
+        .flat_map(|(number, ..)| parts.iter().filter(move |(of, ..)| of == number))
+        .any(|(number, other, deleted)| shown(*other).map_or(!deleted, |shown| shown < *number));
     ensure(torn, "all of the commits are shown")
 }
 
@@ -226,7 +226,8 @@ mod tests {
     }
 
     fn story(second: u64, number: u64) -> Vec<Signal> {
-        let copied = [(5, applied(2)), (5, lacks(1)), (second, applied(number)), (second, lacks(2))];
+        let copied =
+            [(5, applied(2)), (5, lacks(1)), (second, applied(number)), (second, lacks(2))];
         let source = [(0, commits(2, 1)), (0, commits(2, 2))];
         tell_at(&[&source[..], &copied[..], &[(30, HEALED)]].concat())
     }

@@ -70,7 +70,8 @@ fn a_copy_shows_no_state_that_the_source_did_not_commit() {
 fn what_a_crash_took_back_was_not_committed() {
     let [one, two] = two_commits();
     let shown = [one, two, copied(P1, 1, Some(7)), copied(P1, 2, Some(9))];
-    let crashed = |kept: &[[What; 2]]| [&story(&shown)[..], &[crash(C), boot(C)], &story(kept)].concat();
+    let crashed =
+        |kept: &[[What; 2]]| [&story(&shown)[..], &[crash(C), boot(C)], &story(kept)].concat();
     legal(ORDER, &crashed(&[replayed(one), replayed(two)]));
     illegal(ORDER, &crashed(&[replayed(one)]));
     illegal(ORDER, &crashed(&[replayed(one), commit(2, Some(8))]));

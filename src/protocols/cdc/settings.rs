@@ -119,7 +119,10 @@ pub enum Reader {
 /// What `why` tries in place of the settings of a run that failed.
 pub(super) const ALTERNATIVES: &[Alternative] = &[
     Alternative { settings: &[("capture", "Log")], called: "capture from the log" },
-    Alternative { settings: &[("think_max", "\"0s\"")], called: "transactions that commit at once" },
+    Alternative {
+        settings: &[("think_max", "\"0s\"")],
+        called: "transactions that commit at once",
+    },
     Alternative {
         settings: &[("retention", "UntilTruncated")],
         called: "a log that is kept until it is read",
@@ -133,7 +136,10 @@ pub(super) const ALTERNATIVES: &[Alternative] = &[
         settings: &[("broker.partitions", "1"), ("replicas", "1")],
         called: "one partition for all keys",
     },
-    Alternative { settings: &[("broker.unread", "Keep")], called: "a broker that keeps the unread" },
+    Alternative {
+        settings: &[("broker.unread", "Keep")],
+        called: "a broker that keeps the unread",
+    },
 ];
 
 impl Default for Config {
@@ -212,8 +218,7 @@ impl Config {
     }
 
     pub(super) fn validate(&self) -> Vec<BadSetting> {
-        let polls_never =
-            matches!(self.capture, Capture::Polling { every, .. } if every.is_zero());
+        let polls_never = matches!(self.capture, Capture::Polling { every, .. } if every.is_zero());
         let findings = [
             (self.rows > ROWS_MAX, "rows", "at most 10000 rows"),
             (self.batch_max == 0, "batch_max", "an answer must have room for something"),

@@ -23,7 +23,11 @@ use super::{
     settings::{CONNECTOR, Capture, Column, Config},
 };
 use crate::{
-    base::{ids::OpId, table::Table, time::Time},
+    base::{
+        ids::{OpId, TxnId},
+        table::Table,
+        time::{Duration, Time},
+    },
     blocks::database::{self, Commit, Database, Draft, Key, OutOfReach, Refused, Version},
     engine::{
         ctx::Delay,
@@ -32,8 +36,6 @@ use crate::{
         protocol::Logged,
     },
 };
-use crate::base::ids::TxnId;
-use crate::base::time::Duration;
 use serde::Serialize;
 
 /// The state of the source.
@@ -155,7 +157,8 @@ impl Source {
 
     fn commit(&mut self, op: OpId, draft: Draft<AnyRow>, ctx: &mut Ctx<'_>) {
         let txn = self.database.resume(draft);
-        let valid: Result<(), Refused<_>> = txn.validate_writes().and_then(|()| txn.validate_reads());
+        let valid: Result<(), Refused<_>> =
+            txn.validate_writes().and_then(|()| txn.validate_reads());
         if valid.is_err() {
             return ctx.reply(op, Answer::NotDone);
         }
@@ -180,7 +183,8 @@ impl Source {
         let is_in = |key: &Key| (u64::from(from)..u64::from(upto)).contains(&key.0);
         let schema = self.schema();
         let rows = self.database.scan(Rows);
-        let rows = rows.filter(|(key, _)| is_in(key)).map(|(key, row)| self.change(key, row, schema));
+        let rows =
+            rows.filter(|(key, _)| is_in(key)).map(|(key, row)| self.change(key, row, schema));
         let rows = rows.collect();
         let has_more = self.database.scan(Rows).any(|(key, _)| key.0 >= u64::from(upto));
         let next = has_more.then_some(upto);
@@ -194,11 +198,14 @@ impl Source {
         let schema = self.schema();
         let marked = self.database.scan(Rows).map(|(key, row)| match by {
             Column::UpdatedAt => (row.updated_at.as_nanos(), self.change(key, row, schema)),
-            Column::Version => (self.database.row_version(Rows, key.0).0, self.change(key, row, schema)),
+            Column::Version => {
+                (self.database.row_version(Rows, key.0).0, self.change(key, row, schema))
+            }
         });
         let mut newer: Vec<(u64, RowChange)> = marked.filter(|(mark, _)| *mark > since).collect();
         newer.sort_by_key(|(mark, change)| (*mark, change.key));
-        let last = newer.get(usize::from(ctx.config().batch_max) - 1).map_or(u64::MAX, |(mark, _)| *mark);
+        let last =
+            newer.get(usize::from(ctx.config().batch_max) - 1).map_or(u64::MAX, |(mark, _)| *mark);
         newer.retain(|(mark, _)| *mark <= last);
         let upto = newer.last().map_or(since, |(mark, _)| *mark);
         let rows = newer.into_iter().map(|(_, change)| change).collect();
