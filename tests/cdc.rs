@@ -228,9 +228,8 @@ fn mean(values: &[f64]) -> (f64, f64) {
 #[test]
 fn the_lag_equals_the_closed_form() {
     let calm = ("2/s", "500s", r#"run: (for: "505s")"#);
-    let milliseconds = |story: &Story| -> Vec<f64> {
-        story.lags.iter().map(|lag| *lag as f64 / 1e6).collect()
-    };
+    let milliseconds =
+        |story: &Story| -> Vec<f64> { story.lags.iter().map(|lag| *lag as f64 / 1e6).collect() };
     let tailed = story("", calm, 1);
     assert!(tailed.open.is_empty());
     let lags = milliseconds(&tailed);

@@ -13,7 +13,6 @@
 
 mod lags;
 
-use lags::Lags;
 use crate::{
     base::{
         ids::{NodeId, TxnId},
@@ -31,6 +30,7 @@ use crate::{
     },
     scenario::plan::Judged,
 };
+use lags::Lags;
 
 /// One finished run, as metrics see it.
 pub struct Observed<'a> {

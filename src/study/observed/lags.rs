@@ -63,7 +63,8 @@ impl Lags {
     }
 
     fn show(&mut self, key: u32, number: u64, at: Time) {
-        while let Some((&(key, number), &since)) = self.open.range((key, 0)..=(key, number)).next() {
+        while let Some((&(key, number), &since)) = self.open.range((key, 0)..=(key, number)).next()
+        {
             self.open.remove(&(key, number));
             self.over.push(at.saturating_since(since));
         }
