@@ -18,7 +18,7 @@
 //! `replicas.rs` was not enough: it compares whoever held a register and knows no source, so a copy
 //! that has too much or nothing would agree, and it knows no deletions.
 //!
-//! Limits: one source. What a crash took back at the source was never committed. A source or a copy
+//! This file is long because the three promises share one fold. Limits: one source. What a crash took back at the source was never committed. A source or a copy
 //! that is down in the end is not compared.
 
 use super::{

@@ -33,37 +33,40 @@
 //! apart, a reader sees both or neither for a while (`whole_commits`).
 //!
 //! Follows Kreps, Narkhede & Rao (2011) for the broker, Das and others (2012, Databus) for capture
-//! from the log. Limits: one connector; the offset moves by whole batches, one at a time; replicas
-//! remember deleted keys for ever.
+//! from the log. This file is long because a pattern is one file; the source and the replica, without
+//! which a connector can be read, stand apart. Limits: one connector; the offset moves by whole
+//! batches, one at a time; replicas remember deleted keys for ever.
 
-use crate::base::ids::TxnId;
-use crate::engine::operations::Answer;
 use crate::{
     base::{
-        ids::{NodeId, OpId, Topic},
+        ids::{NodeId, OpId, Topic, TxnId},
         table::Table,
         time::Time,
     },
     blocks::{
-        broker::{self, Acked, Batch, Broker, Consumer, Delivery, Partition, Position, Producer},
+        broker::{self, Acked, Broker, Partition, Position, Producer},
         database::{self, Version},
     },
     embed,
     engine::{
         ctx,
         facts::{Fact, Facts},
-        operations::Operation,
+        operations::{Answer, Operation},
         protocol::{Alternative, BadSetting, Logged, Placement, Protocol},
     },
 };
+use replica::Replica;
 use serde::{Deserialize, Serialize};
-use settings::{BROKER, CONNECTOR, Capture, IfGone, PartitionBy, Reader, SOURCE};
+use settings::{BROKER, CONNECTOR, Capture, IfGone, PartitionBy, SOURCE};
 use source::Source;
 
 pub use settings::Config;
 
 // Who plays which role, where keys go.
 pub mod settings;
+
+// The copy: what is newer than what it has.
+mod replica;
 
 // The table, its transactions, and what it lets a connector see.
 mod source;
@@ -360,14 +363,6 @@ pub struct Connector {
     gone: Option<Version>,
 }
 
-/// The state of a replica.
-#[derive(Clone, Debug, Serialize)]
-pub struct Replica {
-    // Replayed from the log, but for what the consumer says is lost in a crash.
-    rows: Table<u32, Copied>,
-    consumer: Consumer<Event>,
-}
-
 impl Protocol for Cdc {
     const NAME: &'static str = "Cdc";
     const SUMMARY: &'static str = "a copy of a table, fed from the log of its database";
@@ -394,10 +389,12 @@ impl Protocol for Cdc {
         match self {
             Self::Source(source) => source.on_message(message, ctx),
             Self::Connector(connector) => connector.on_message(message, ctx),
-            Self::Broker(broker) => match message {
-                Message::Broker(message) => broker.on_message(from, message, terms(ctx), ctx),
-                other => unreachable!("{from} sent {other:?} to the wrong role"),
-            },
+            Self::Broker(broker) => {
+                let Message::Broker(message) = message else {
+                    unreachable!("{from} sent it to the wrong role")
+                };
+                broker.on_message(from, message, terms(ctx), ctx);
+            }
             Self::Replica(replica) => replica.on_message(message, ctx),
         }
     }
@@ -437,7 +434,7 @@ impl Protocol for Cdc {
             Self::Source(source) => source.on_boot(ctx),
             Self::Connector(connector) => connector.on_boot(ctx),
             Self::Broker(_) => {} // It waits to be asked.
-            Self::Replica(replica) => replica.consumer.poll(&ctx.config().broker, ctx),
+            Self::Replica(replica) => replica.on_boot(ctx),
         }
     }
 
@@ -446,11 +443,7 @@ impl Protocol for Cdc {
             SOURCE => Self::Source(Source::new(config)),
             CONNECTOR => Self::Connector(Connector::new(config)),
             BROKER => Self::Broker(Broker::default()),
-            replica => {
-                let (group, topic) = Config::group(replica);
-                let consumer = Consumer::new(BROKER, group, vec![topic]);
-                Self::Replica(Replica { rows: Table::new(), consumer })
-            }
+            replica => Self::Replica(Replica::new(replica)),
         }
     }
 
@@ -508,7 +501,12 @@ impl Source {
             Message::Scan(from) => self.on_scan(from, ctx),
             Message::Tail { after, stored } => self.on_tail(after, stored, ctx),
             Message::Query(since) => self.on_query(since, ctx),
-            other => unreachable!("{other:?} was sent to the wrong role"),
+            Message::Located { .. }
+            | Message::Scanned { .. }
+            | Message::Changes { .. }
+            | Message::Gone { .. }
+            | Message::Found { .. }
+            | Message::Broker(_) => unreachable!("it was sent to the wrong role"),
         }
     }
 }
@@ -532,7 +530,7 @@ impl Connector {
     fn on_ask_due(&mut self, ctx: &mut Ctx<'_>) {
         let polls = matches!(self.stored, Progress::Polls(_));
         if polls || ctx.step(Step::AskAgain) {
-            if self.producer.open() == 0 {
+            if self.is_idle() {
                 self.ask(ctx);
             }
             ctx.set_timer(ctx.config().pace(), Timer::Ask);
@@ -549,43 +547,43 @@ impl Connector {
         ctx.send(SOURCE, question);
     }
 
+    /// What is late, or a repeat, does not fit to where the connector is.
     fn on_message(&mut self, message: Message, ctx: &mut Ctx<'_>) {
-        let is_idle = self.producer.open() == 0;
-        match (message, self.stored) {
-            (Message::Broker(broker::Message::Published { partition, sequence }), _) => {
+        match message {
+            Message::Located { position, schema } => self.on_located(position, schema, ctx),
+            Message::Scanned { from, rows, schema, next, at } => {
+                self.on_scanned(from, Event { schema, changes: rows }, (next, at), ctx);
+            }
+            Message::Changes { after, commits, schema } => {
+                self.on_changes(after, commits, schema, ctx);
+            }
+            Message::Gone { after, kept_after, schema } => {
+                self.on_gone(after, kept_after, schema, ctx);
+            }
+            Message::Found { since, rows, schema, upto } => {
+                self.on_found(since, Event { schema, changes: rows }, upto, ctx);
+            }
+            Message::Broker(broker::Message::Published { partition, sequence }) => {
                 self.on_published(Acked { partition, sequence }, ctx);
             }
-            (Message::Located { position, schema }, Progress::Begins) => {
-                self.on_located(position, schema, ctx);
-            }
-            (
-                Message::Scanned { from, rows, schema, next, at },
-                Progress::Scans { from: asked, .. },
-            ) if is_idle && from == asked => {
-                self.on_scanned(Event { schema, changes: rows }, next, at, ctx);
-            }
-            (Message::Changes { after, commits, schema }, Progress::Tails { offset, .. })
-                if is_idle && after == offset =>
-            {
-                self.on_changes(commits, schema, ctx);
-            }
-            (Message::Gone { after, kept_after, schema }, Progress::Tails { offset, .. })
-                if after == offset =>
-            {
-                self.on_gone(kept_after, schema, ctx);
-            }
-            (Message::Found { since, rows, schema, upto }, Progress::Polls(mark))
-                if is_idle && since == mark && since < upto =>
-            {
-                self.enqueue(upto, Event { schema, changes: rows }, ctx);
-                self.publish(Progress::Polls(upto), ctx);
-            }
-            _ => {} // Late, or a repeat.
+            Message::Locate
+            | Message::Scan(_)
+            | Message::Tail { .. }
+            | Message::Query(_)
+            | Message::Broker(_) => unreachable!("it was sent to the wrong role"),
         }
+    }
+
+    /// Whether nothing that was read is still to be published: only then an answer is awaited.
+    fn is_idle(&self) -> bool {
+        self.producer.open() == 0
     }
 
     /// The log ends here: all that comes later will be in it.
     fn on_located(&mut self, position: Version, schema: Schema, ctx: &mut Ctx<'_>) {
+        if self.stored != Progress::Begins {
+            return;
+        }
         let next = if ctx.step(Step::SnapshotFirst) {
             Progress::Scans { position, schema, from: 0 }
         } else {
@@ -594,10 +592,19 @@ impl Connector {
         self.publish(next, ctx);
     }
 
-    fn on_scanned(&mut self, chunk: Event, next: Option<u32>, at: Version, ctx: &mut Ctx<'_>) {
-        let Progress::Scans { position, schema, from } = self.stored else { return };
+    fn on_scanned(
+        &mut self,
+        from: u32,
+        chunk: Event,
+        (next, at): (Option<u32>, Version),
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Progress::Scans { position, schema, from: asked } = self.stored else { return };
+        if from != asked || !self.is_idle() {
+            return;
+        }
         let place = u64::from(from / ctx.config().chunk_keys) + 1;
-        self.enqueue(sequence(position) + place, chunk, ctx);
+        self.enqueue(sequence(position) + place, chunk, PartitionBy::OwnKey, ctx);
         let progress = match next {
             Some(from) => Progress::Scans { position, schema, from },
             None if ctx.step(Step::LocateBeforeSnapshot) => {
@@ -608,39 +615,60 @@ impl Connector {
         self.publish(progress, ctx);
     }
 
-    fn on_changes(&mut self, commits: Vec<LogEntry>, now: Schema, ctx: &mut Ctx<'_>) {
+    fn on_changes(
+        &mut self,
+        after: Version,
+        commits: Vec<LogEntry>,
+        now: Schema,
+        ctx: &mut Ctx<'_>,
+    ) {
         let Progress::Tails { mut offset, mut schema } = self.stored else { return };
+        if after != offset || !self.is_idle() {
+            return;
+        }
         for LogEntry { version, changes, altered } in commits {
             (offset, schema) = (version, altered.unwrap_or(schema));
             let changes = changes.into_iter();
             let changes = changes.map(|(key, cell)| RowChange { key, version, cell }).collect();
             let read_as = if ctx.step(Step::ReadUnderSchemaOfPosition) { schema } else { now };
-            self.enqueue(sequence(version), Event { schema: read_as, changes }, ctx);
+            let by = match ctx.config().partition_by {
+                PartitionBy::OwnKey if !ctx.step(Step::PartitionByOwnKey) => PartitionBy::NewKey,
+                by => by,
+            };
+            self.enqueue(sequence(version), Event { schema: read_as, changes }, by, ctx);
         }
         self.publish(Progress::Tails { offset, schema }, ctx);
     }
 
-    fn on_gone(&mut self, kept_after: Version, schema: Schema, ctx: &mut Ctx<'_>) {
-        match ctx.config().if_gone {
-            IfGone::Stop => self.gone = Some(kept_after),
-            IfGone::SkipAhead => {
+    fn on_gone(&mut self, after: Version, kept_after: Version, schema: Schema, ctx: &mut Ctx<'_>) {
+        match (self.stored, ctx.config().if_gone) {
+            (Progress::Tails { offset, .. }, IfGone::Stop) if after == offset => {
+                self.gone = Some(kept_after);
+            }
+            (Progress::Tails { offset, .. }, IfGone::SkipAhead) if after == offset => {
                 self.publish(Progress::Tails { offset: kept_after, schema }, ctx);
             }
+            _ => {}
         }
     }
 
-    /// Each partition gets its part. One that is left of a commit is published again after a crash,
-    /// under the same sequence.
-    fn enqueue(&mut self, sequence: u64, event: Event, ctx: &mut Ctx<'_>) {
+    fn on_found(&mut self, since: u64, rows: Event, upto: u64, ctx: &mut Ctx<'_>) {
+        if self.stored == Progress::Polls(since) && since < upto && self.is_idle() {
+            self.enqueue(upto, rows, PartitionBy::OwnKey, ctx);
+            self.publish(Progress::Polls(upto), ctx);
+        }
+    }
+
+    /// Each partition gets its part. What is published again after a crash has the same sequence.
+    fn enqueue(&mut self, sequence: u64, event: Event, by: PartitionBy, ctx: &Ctx<'_>) {
         let Event { schema, changes } = event;
-        let by_own_key = ctx.step(Step::PartitionByOwnKey);
         let new = changes.iter().find(|change| change.cell.is_some()).or(changes.first());
         let Some(&RowChange { key: new, version, .. }) = new else { return };
         let mut parts: Table<Partition, Vec<RowChange>> = Table::new();
         for change in changes {
-            let key = match ctx.config().partition_by {
-                PartitionBy::OwnKey if by_own_key => change.key,
-                PartitionBy::OwnKey | PartitionBy::NewKey => new,
+            let key = match by {
+                PartitionBy::OwnKey => change.key,
+                PartitionBy::NewKey => new,
                 PartitionBy::Commit => version.0 as u32,
             };
             parts.entry_or_default(ctx.config().partition(key)).push(change);
@@ -667,10 +695,7 @@ impl Connector {
 
     /// Once all of the batch is in the broker, that is stored, and the next one asked for.
     fn go_on(&mut self, ctx: &mut Ctx<'_>) {
-        if self.producer.open() > 0 {
-            return;
-        }
-        if self.read != self.stored {
+        if self.is_idle() && self.read != self.stored {
             self.store(ctx);
             if !matches!(self.stored, Progress::Polls(_)) {
                 self.ask(ctx); // Who polls asks by the clock.
@@ -708,99 +733,6 @@ impl Connector {
 /// broker then drops as a repeat was there, or is in the log.
 fn sequence(version: Version) -> u64 {
     version.0 << 16
-}
-
-/// A replica: what is newer than what it has.
-impl Replica {
-    fn on_message(&mut self, message: Message, ctx: &mut Ctx<'_>) {
-        match message {
-            Message::Broker(broker::Message::Assigned { partitions, .. }) => {
-                self.consumer.on_assigned(partitions, ctx);
-            }
-            Message::Broker(broker::Message::Batch(batch)) => self.on_batch(batch, ctx),
-            other => unreachable!("{other:?} was sent to the wrong role"),
-        }
-    }
-
-    /// All of a batch is one record, so that no reader sees a part of an event.
-    fn on_batch(&mut self, batch: Batch<Event>, ctx: &mut Ctx<'_>) {
-        let partition = batch.asked.partition;
-        let (mut upto, mut newer) = (None, Vec::new());
-        for Delivery { at, event, .. } in self.consumer.fresh(batch, None, ctx) {
-            let schema = match (event.schema, ctx.config().reader) {
-                (schema, Reader::KnowsBoth) => schema,
-                (Schema::First, _) | (Schema::Second, Reader::Guesses) => Schema::First,
-                (Schema::Second, Reader::Waits) => break,
-                (Schema::Second, Reader::Skips) => {
-                    upto = Some(at);
-                    continue;
-                }
-            };
-            upto = Some(at);
-            for RowChange { key, version, cell } in event.changes {
-                let copied = Copied { key, version, value: cell.map(|cell| schema.value(cell)) };
-                if self.is_newer(copied, &newer, ctx) {
-                    newer.push(copied);
-                }
-            }
-        }
-        if let Some(upto) = upto {
-            self.take(upto, newer, ctx);
-            self.consumer.ack(partition, ctx);
-        }
-    }
-
-    /// Whether a row is newer than what is known of its key, in this batch or before.
-    fn is_newer(&self, row: Copied, newer: &[Copied], ctx: &mut Ctx<'_>) -> bool {
-        let in_batch = newer.iter().rev().find(|known| known.key == row.key);
-        match in_batch.or_else(|| self.rows.get(&row.key)) {
-            None => true,
-            Some(known) if known.version < row.version => true,
-            Some(Copied { value: Some(_), .. }) => !ctx.step(Step::KeepNewer),
-            Some(Copied { value: None, .. }) => !ctx.step(Step::KeepTombstone),
-        }
-    }
-
-    fn take(&mut self, upto: Position, rows: Vec<Copied>, ctx: &mut Ctx<'_>) {
-        let mut place = Some(upto);
-        if !ctx.step(Step::MoveWithRows) {
-            place = None;
-            self.apply(ctx.force(Step::ForceRows, Record::Moved(upto)));
-        }
-        self.apply(ctx.force(Step::ForceRows, Record::Took(place, rows)));
-    }
-
-    fn poll(&self, ctx: &mut Ctx<'_>) {
-        if ctx.step(Step::PollAgain) {
-            self.consumer.poll(&ctx.config().broker, ctx);
-        }
-    }
-
-    fn apply(&mut self, record: Logged<Record>) {
-        match record.into_inner() {
-            Record::Took(place, rows) => {
-                rows.into_iter().for_each(|copied| _ = self.rows.insert(copied.key, copied));
-                if let Some(at) = place {
-                    self.consumer.took(at);
-                }
-            }
-            Record::Moved(at) => self.consumer.took(at),
-            Record::Database(_) | Record::LetGo { .. } | Record::Stored(_) | Record::Broker(_) => {
-                unreachable!("a record of another role")
-            }
-        }
-    }
-}
-
-impl Copied {
-    fn state(self, facts: &mut Facts) {
-        let Self { key, version, value } = self;
-        facts.state(Fact::Applied(version.0));
-        facts.state(match value {
-            Some(value) => Fact::Holds { key, value, beside: 0 },
-            None => Fact::Lacks { key },
-        });
-    }
 }
 
 impl Row {

@@ -159,3 +159,82 @@ impl Resolved {
         Operation::Write { key, value: value as i64 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{
+        draws::Draws,
+        ids::{ClientId, Seed},
+        text::decode::decode_named,
+        text::source::Tree,
+    };
+
+    fn workload(text: &str) -> Result<Arc<dyn Workload>, Vec<Diagnostic>> {
+        let tree = Tree::parse(text).expect("it can be read");
+        let named = decode_named(text, &tree.root).expect("it has a name");
+        build(text, &named)
+    }
+
+    fn operations(text: &str, client: u16, count: u64) -> Vec<Operation> {
+        let workload = workload(text).expect("it makes sense");
+        let draws = Draws::new(Seed(1));
+        let draw = |nth| workload.next(&mut Draw::new(&draws, ClientId(client), nth)).operation;
+        (0..count).map(draw).collect()
+    }
+
+    #[test]
+    fn operations_come_in_the_shares_that_were_asked_for() {
+        const ASKED: usize = 40_000;
+        let text = r#"Rows(keys: 5, reads: "10%", deletes: "20%", renames: "30%")"#;
+        let (mut reads, mut deletes, mut renames) = (0_usize, 0_usize, 0_usize);
+        for operation in operations(text, 0, ASKED as u64) {
+            match operation {
+                Operation::Read { .. } => reads += 1,
+                Operation::Delete { .. } => deletes += 1,
+                Operation::Rename { from, to } => {
+                    assert!(from != to && to < 5);
+                    renames += 1;
+                }
+                _ => {}
+            }
+        }
+        for (count, percent) in [(reads, 10), (deletes, 20), (renames, 30)] {
+            // Four standard deviations of a count are below 370.
+            assert!(count.abs_diff(ASKED * percent / 100) < 370, "{count} for {percent} %");
+        }
+    }
+
+    #[test]
+    fn no_value_is_written_twice_and_none_is_zero() {
+        let text = r#"Rows(clients: 3, deletes: "30%")"#;
+        let of = |client| operations(text, client, 1000);
+        let mut values: Vec<i64> = (0..3)
+            .flat_map(of)
+            .filter_map(|operation| match operation {
+                Operation::Write { value, .. } => Some(value),
+                _ => None,
+            })
+            .collect();
+        let count = values.len();
+        assert!((1_650..1_950).contains(&count), "{count} of 3000 are writes");
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), count);
+        assert!(values[0] > 0);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        for text in [
+            "Rows(clients: 0)",
+            "Rows(keys: 0)",
+            "Rows(keys: 1)",
+            r#"Rows(reads: "50%", deletes: "51%")"#,
+            "Rows(operations_max: 1000001)",
+            r#"Rows(rate: "5/s", think: "1ms")"#,
+        ] {
+            assert!(workload(text).is_err(), "{text}");
+        }
+    }
+}

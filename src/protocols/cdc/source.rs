@@ -25,7 +25,11 @@ use super::{
 use crate::base::ids::TxnId;
 use crate::base::time::Duration;
 use crate::{
-    base::{ids::OpId, table::Table, time::Time},
+    base::{
+        ids::{OpId, TxnId},
+        table::Table,
+        time::{Duration, Time},
+    },
     blocks::database::{self, Commit, Database, Draft, Key, OutOfReach, Refused, Version},
     engine::{
         ctx::Delay,
