@@ -42,8 +42,9 @@ pub struct Config {
     pub think: (Duration, Duration),
     /// How long the consumer remembers which events took effect.
     pub window: Window,
-    /// The broker. Its default here knows no repeats, so that there are some, and producers send
-    /// one event at a time, so that none overtakes another.
+    /// The broker. Left out, it knows no repeats, so that there are some, and producers send one
+    /// event at a time, so that none overtakes another. Where a scenario says something of it, the
+    /// rest is as the broker itself has it: repeats are known, five events are under way.
     pub broker: broker::Settings,
 }
 
