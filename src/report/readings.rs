@@ -21,6 +21,9 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
+/// What one breaker did, from each change on; `None` while its caller is down.
+type Switched = Vec<(Time, Option<Circuit>)>;
+
 /// What instruments showed, each list in the order of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Readings {
@@ -28,9 +31,8 @@ pub(super) struct Readings {
     pub(super) clocks: Vec<Vec<(Time, i64)>>,
     /// How many events waited for each node; nothing where handlers take no time.
     pub(super) inboxes: Vec<Vec<(Time, u64)>>,
-    /// What each breaker did, by caller and callee, from each change on; `None` while its caller
-    /// is down.
-    pub(super) breakers: BTreeMap<(NodeId, NodeId), Vec<(Time, Option<Circuit>)>>,
+    /// What each breaker did, by caller and callee.
+    pub(super) breakers: BTreeMap<(NodeId, NodeId), Switched>,
 }
 
 impl Readings {

@@ -168,7 +168,9 @@ impl Spans {
                 let lock = |key| Lock { txn, node, key };
                 let held = self.open_locks.range(lock(0)..=lock(u32::MAX));
                 let held: Vec<Lock> = held.map(|(lock, _)| *lock).collect();
-                held.into_iter().for_each(|lock| self.end_lock(lock, at));
+                for lock in held {
+                    self.end_lock(lock, at);
+                }
             }
             _ => {}
         }
@@ -192,10 +194,14 @@ impl Spans {
         let lapsed = |of: NodeId, txn: &TxnId| of == node && !promised.contains(txn);
         let doubts = self.open_doubts.keys().filter(|doubt| lapsed(doubt.node, &doubt.txn));
         let doubts: Vec<Doubt> = doubts.copied().collect();
-        doubts.into_iter().for_each(|doubt| self.end_doubt(doubt, at));
+        for doubt in doubts {
+            self.end_doubt(doubt, at);
+        }
         let locks = self.open_locks.keys().filter(|lock| lapsed(lock.node, &lock.txn));
         let locks: Vec<Lock> = locks.copied().collect();
-        locks.into_iter().for_each(|lock| self.end_lock(lock, at));
+        for lock in locks {
+            self.end_lock(lock, at);
+        }
     }
 
     fn end_doubt(&mut self, doubt: Doubt, at: Time) {

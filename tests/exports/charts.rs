@@ -140,7 +140,7 @@ impl Drawn {
     }
 
     /// Where a value stands in one of several panels whose axis goes from zero to so much.
-    fn y(&self, panel: usize, panels: usize, value: f64, most: f64) -> f64 {
+    fn y(panel: usize, panels: usize, value: f64, most: f64) -> f64 {
         let each = if panels == 1 { 340.0 - HEAD } else { 210.0 };
         let (top, bottom) =
             (HEAD + each * panel as f64, HEAD + each * (panel + 1) as f64 - MARGIN - BELOW);
@@ -219,10 +219,10 @@ fn the_tail_counts_those_without_an_answer_after_so_long() {
             }
         }
         // Down from 100 % to the share of the last one, on an axis of factors of ten.
-        let least = (1.0 / all as f64).log10() - 0.25;
+        let least = libm::log10(1.0 / all as f64) - 0.25;
         let (top, bottom) = (HEAD, 320.0 - MARGIN - BELOW);
         let y = |left: u64| {
-            top + (0.1 - (left as f64 / all as f64).log10()) / (0.1 - least) * (bottom - top)
+            top + (0.1 - libm::log10(left as f64 / all as f64)) / (0.1 - least) * (bottom - top)
         };
         let line = tail.shapes("polyline", INK).swap_remove(0).points();
         for row in tail.rows.iter().filter(|row| row[1] != "0") {
@@ -253,7 +253,7 @@ fn a_key_is_locked_from_the_promise_to_the_decision_and_met_by_those_who_hear_no
         let (name, at) = (run.catalog.node(node), signal.at.as_nanos());
         match fact {
             Fact::Stages { txn, key, .. } => {
-                _ = open.entry((node, key, txn.to_string())).or_insert(at)
+                _ = open.entry((node, key, txn.to_string())).or_insert(at);
             }
             Fact::Decided(txn, _) => {
                 let txn = txn.to_string();
@@ -472,9 +472,9 @@ fn the_backlog_is_what_was_accepted_and_had_no_effect_yet() {
     let oldest = instants.iter().map(|at| age(*at)).fold(0.0, f64::max);
     for at in instants.iter().step_by(7) {
         let x = backlog.x(*at, 64.0);
-        let y = backlog.y(0, 2, waits(*at).count() as f64, deepest);
+        let y = Drawn::y(0, 2, waits(*at).count() as f64, deepest);
         assert!(backlog.line_covers(INK, (x, y)), "{} wait at {at}", waits(*at).count());
-        let y = backlog.y(1, 2, age(*at), oldest);
+        let y = Drawn::y(1, 2, age(*at), oldest);
         assert!(backlog.line_covers(DANGER, (x, y)), "the oldest has waited {} at {at}", age(*at));
     }
 }
@@ -497,8 +497,9 @@ fn an_inbox_holds_what_a_slow_node_has_not_come_to() {
             let view = stepper.world().glance(NodeId(node as u16));
             let serving = usize::from(view.conditions.contains(&Condition::Serving));
             let waiting = (view.inbox.len() - serving) as u64;
-            let known = inboxes.rows.iter().filter(|row| row[0] == *name && number(&row[1]) <= at);
-            let told = known.last().map_or(0, |row| number(&row[2]));
+            let mut known =
+                inboxes.rows.iter().filter(|row| row[0] == *name && number(&row[1]) <= at);
+            let told = known.next_back().map_or(0, |row| number(&row[2]));
             assert_eq!(told, waiting, "{name} after #{latest}");
             most = most.max(waiting);
         }
@@ -538,7 +539,7 @@ fn a_copy_is_behind_by_what_was_logged_and_it_has_not_applied() {
     assert!(deepest > 2.0 && expected.len() > 50, "{}", lag.chart.title);
     assert!(lag.chart.title.contains("took over"), "{}", lag.chart.title);
     for at in expected.keys().step_by(11) {
-        let place = (lag.x(*at, 64.0), lag.y(0, 2, expected[at].0 as f64, deepest));
+        let place = (lag.x(*at, 64.0), Drawn::y(0, 2, expected[at].0 as f64, deepest));
         assert!(lag.line_covers(INK, place), "{} behind at {at}", expected[at].0);
     }
 }
@@ -570,7 +571,7 @@ fn every_sync_of_the_trace_is_counted_in_its_window() {
         }
         for (place, row) in syncs.rows.iter().enumerate() {
             let x = syncs.x(from[place] + width / 2, 64.0);
-            let y = syncs.y(0, 1, number(&row[2]) as f64, most as f64);
+            let y = Drawn::y(0, 1, number(&row[2]) as f64, most as f64);
             assert!(syncs.line_covers(INK, (x, y)), "{path}: {row:?}");
         }
         let failed: u64 = syncs.rows.iter().map(|row| number(&row[3])).sum();
@@ -586,10 +587,12 @@ fn a_clock_that_is_set_back_is_wrong_from_then_on() {
     let (at, node) = (jump.at.as_nanos(), run.catalog.node(NodeId(jump.who.0)));
     for row in &clocks.rows {
         let (now, ahead) = (number(&row[1]), row[2].as_str());
-        let expected: &[&str] = match row[0] == node {
-            true if now == at => &["0", "-700000000"],
-            true if now > at => &["-700000000"],
-            _ => &["0"],
+        let expected: &[&str] = if row[0] != node || now < at {
+            &["0"]
+        } else if now == at {
+            &["0", "-700000000"]
+        } else {
+            &["-700000000"]
         };
         assert!(expected.contains(&ahead), "{row:?}");
     }

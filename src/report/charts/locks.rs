@@ -133,13 +133,12 @@ fn refused(run: &Run) -> Vec<(Time, NodeId, TxnId, Vec<u32>)> {
 /// The keys that an operation is about.
 fn wanted(operation: Operation) -> Vec<u32> {
     match operation {
-        Operation::Transfer { from, to, .. } => vec![from, to],
         Operation::Read { key }
         | Operation::Write { key, .. }
         | Operation::Cas { key, .. }
         | Operation::Append { key, .. }
         | Operation::Delete { key } => vec![key],
-        Operation::Rename { from, to } => vec![from, to],
+        Operation::Transfer { from, to, .. } | Operation::Rename { from, to } => vec![from, to],
         Operation::Audit | Operation::Charge { .. } | Operation::Own { .. } => Vec::new(),
     }
 }
