@@ -173,8 +173,8 @@ fn a_crash_takes_what_a_dual_write_has_in_memory() {
     for lasts in [100_u32, 400] {
         let dies = 300 + lasts;
         let plan = plan(
-            r#"publish: DualWrite(order: DatabaseFirst),
-               broker: (producers: Plain, in_flight_max: 5, dead_letters: Never)"#,
+            r"publish: DualWrite(order: DatabaseFirst),
+               broker: (producers: Plain, in_flight_max: 5, dead_letters: Never)",
             r#"Appends(clients: 2, rate: "50/s", until: "1s")"#,
             &format!(
                 r#"faults: [

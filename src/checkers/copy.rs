@@ -18,22 +18,31 @@
 //! `replicas.rs` was not enough: it compares whoever held a register and knows no source, so a copy
 //! that has too much or nothing would agree, and it knows no deletions.
 //!
-//! This file is long because the three promises share one fold. Limits: one source. What a crash took back at the source was never committed. A source or a copy
-//! that is down in the end is not compared.
+//! *In the end* is said of changes that lie at least `within` before the end of the run, and so does
+//! the end of faults: a run that ends early enough would break any promise.
+//!
+//! This file is long because the three promises share one fold. Limits: one source. What a crash took
+//! back at the source was never committed. A source or a copy that is down in the end is not compared.
 
 use super::{
-    CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
+    CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, Found, ensure, find, witness},
     knowledge::{ByNode, Weather, count, judge, judge_at_rest},
 };
 use crate::{
-    base::{digest::Fold, ids::NodeId, table::Table},
+    base::{
+        digest::Fold,
+        ids::NodeId,
+        table::Table,
+        time::{Duration, Time},
+    },
     engine::{
         facts::Fact,
         runner::Catalog,
         signal::{Signal, What},
     },
 };
+use serde::Deserialize;
 use std::sync::Arc;
 
 const ORDER: &str = "copy.order";
@@ -54,21 +63,25 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
         },
         PropertyInfo {
             name: COMPLETE,
-            demands: "once faults are over, copies are at the last commit of every key",
-            exercised_by: "keys of the source that were committed more than once",
+            demands: "copies are at the last commit of every key, at the latest `within` after it and \
+                      the end of faults",
+            exercised_by: "keys of the source that were committed more than once, that long ago",
             source: SOURCE,
         },
         PropertyInfo {
             name: CONVERGES,
-            demands: "once faults are over, copies hold what the source holds, and nothing else",
-            exercised_by: "keys that the source committed",
+            demands: "copies hold what the source holds, and nothing else, at the latest `within` \
+                      after the last commit of a key and the end of faults",
+            exercised_by: "keys that the source committed, that long ago",
             source: SOURCE,
         },
     ],
     build: |text, named, catalog| {
-        named.decode::<NoSettings>(text)?;
+        let Settings { within } = named.decode(text)?;
         Ok(Box::new(Copy {
             catalog: Arc::clone(catalog),
+            within,
+            due: Time::ZERO,
             weather: Weather::default(),
             nodes: ByNode::default(),
             back: None,
@@ -77,9 +90,26 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
     },
 };
 
+/// What a scenario may set.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    /// How long a change may take once faults are over.
+    within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { within: Duration::from_millis(500) }
+    }
+}
+
 #[derive(Clone)]
 struct Copy {
     catalog: Arc<Catalog>,
+    within: Duration,
+    /// What is later than this has time still; known when the run is over.
+    due: Time,
     weather: Weather,
     nodes: ByNode<Place>,
     /// The first copy that went back: where, what was shown before, and what then.
@@ -143,6 +173,7 @@ impl Checker for Copy {
     }
 
     fn finish(&mut self, finish: &Finish<'_>) -> Vec<Judgement> {
+        self.due = finish.end.end.saturating_sub(self.within);
         vec![self.order(), self.complete(finish), self.converges(finish)]
     }
 
@@ -150,8 +181,8 @@ impl Checker for Copy {
         let cited = find(witness, signals)?;
         match property {
             ORDER => is_out_of_order(&cited, signals),
-            COMPLETE => is_missed(&cited, signals),
-            CONVERGES => differs(&cited, signals),
+            COMPLETE => is_missed(&cited, signals, self.due),
+            CONVERGES => differs(&cited, signals, self.due),
             _ => evidence::no_such_property(property),
         }
     }
@@ -168,7 +199,7 @@ impl Checker for Copy {
         fold.word(u64::from(self.back.is_some()));
         for (node, place) in self.nodes.iter() {
             fold.word(u64::from(node.0) << 1 | u64::from(place.down));
-            for ((key, number), commit) in place.commits.iter() {
+            for ((key, number), commit) in &place.commits {
                 fold_state(fold, (*key, *number, commit.value));
             }
             place.shown.keys().for_each(|state| fold_state(fold, *state));
@@ -239,7 +270,7 @@ impl Copy {
     /// A state that some copy showed and the source never committed.
     fn phantom(&self) -> Option<(NodeId, Shown)> {
         for (node, place) in self.nodes.iter() {
-            for (&(key, number, value), &signal) in place.shown.iter() {
+            for (&(key, number, value), &signal) in &place.shown {
                 let commit = self.nodes.iter().find_map(|(_, at)| at.commits.get(&(key, number)));
                 if commit.is_none_or(|commit| commit.value != value) {
                     return Some((node, Shown { number, key, value, signal }));
@@ -277,7 +308,8 @@ impl Copy {
         judge(ORDER, back.or_else(phantom), self.steps, note)
     }
 
-    /// The last commit of every key, as the source knows it, with the number of them.
+    /// The last commit of every key, as the source knows it, with the number of them; not of keys
+    /// that have time still.
     fn last(&self) -> Table<u32, (Shown, u64)> {
         let mut last: Table<u32, (Shown, u64)> = Table::new();
         let sources = self.nodes.iter().filter(|(_, place)| !place.down);
@@ -285,6 +317,8 @@ impl Copy {
             let before = last.get(&commit.key).map_or(0, |(_, commits)| *commits);
             last.insert(commit.key, (*commit, before + 1)); // Numbers rise within a key.
         }
+        let settled = self.weather.healed().is_none_or(|healed| healed.at <= self.due);
+        last.retain(|_, (commit, _)| settled && commit.signal.at <= self.due);
         last
     }
 
@@ -448,14 +482,17 @@ fn is_out_of_order(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
 }
 
 /// The last commit of a key that a cited event is; an error where it is none.
-fn last_commit(cited: &[Found], signals: &[Signal]) -> Result<Said, String> {
+fn last_commit(cited: &[Found], signals: &[Signal], due: Time) -> Result<Said, String> {
     ensure(evidence::settled(signals), "faults were never over")?;
+    let late = |signal: &Signal| signal.what == What::Healed && signal.at > due;
+    ensure(!signals.iter().any(late), "faults were over too late")?;
     let found = cited.iter().filter_map(|(position, _)| said(signals, *position));
     let commit = found.into_iter().find(|(_, said)| said.source);
     let Some((node, commit)) = commit else { return Err("no commit is cited".to_owned()) };
     ensure(evidence::is_up(signals, node), "the source is down")?;
     let last = known(signals, node, commit.key).into_iter().rfind(|said| said.source);
     ensure(last == Some(commit), "it is not the last commit of its key")?;
+    ensure(signals[commit.position].at <= due, "it has time still")?;
     Ok(commit)
 }
 
@@ -475,9 +512,9 @@ fn copies_at(signals: &[Signal], key: u32) -> (Vec<Said>, bool) {
     (ever.map(last).collect(), down)
 }
 
-fn is_missed(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
+fn is_missed(cited: &[Found], signals: &[Signal], due: Time) -> Result<(), String> {
     ensure(cited.len() == 1, "one event is needed")?;
-    let commit = last_commit(cited, signals)?;
+    let commit = last_commit(cited, signals, due)?;
     let (copies, down) = copies_at(signals, commit.key);
     if copies.is_empty() {
         return ensure(commit.value.is_some() && !down, "nobody need show it");
@@ -485,9 +522,9 @@ fn is_missed(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
     ensure(copies.iter().any(|copy| copy.number < commit.number), "every copy is there")
 }
 
-fn differs(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
+fn differs(cited: &[Found], signals: &[Signal], due: Time) -> Result<(), String> {
     ensure(cited.len() <= 2, "one event is needed, or two")?;
-    let commit = last_commit(cited, signals)?;
+    let commit = last_commit(cited, signals, due)?;
     let (copies, down) = copies_at(signals, commit.key);
     let wrong = |copy: &Said| copy.value.is_some() && copy.value != commit.value;
     if cited.len() == 2 {

@@ -673,7 +673,7 @@ impl Connector {
             };
             parts.entry_or_default(ctx.config().partition(key)).push(change);
         }
-        for (&partition, changes) in parts.iter() {
+        for (&partition, changes) in &parts {
             let event = Event { schema, changes: changes.clone() };
             self.producer.enqueue_as(partition, sequence, event);
         }

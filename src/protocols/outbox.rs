@@ -334,8 +334,10 @@ impl Protocol for Outbox {
             (Self::Receiver(receiver), Timer::Broker(broker::Timer::Poll(_))) => {
                 receiver.poll_again(ctx);
             }
-            (Self::Service(Service { producer, .. }), Timer::Broker(timer))
-            | (Self::Relay(Relay { producer, .. }), Timer::Broker(timer)) => {
+            (
+                Self::Service(Service { producer, .. }) | Self::Relay(Relay { producer, .. }),
+                Timer::Broker(timer),
+            ) => {
                 let broker::Timer::Retry(partition) = timer else {
                     unreachable!("a producer waits for answers only")
                 };
@@ -681,7 +683,9 @@ impl Receiver {
         match record.into_inner() {
             Record::Took { event, seen } => {
                 *self.totals.entry_or_default(event.key) += event.value;
-                seen.into_iter().for_each(|seen| self.remember(seen));
+                if let Some(seen) = seen {
+                    self.remember(seen);
+                }
             }
             Record::Remembered(seen) => self.remember(seen),
             Record::Moved(at) => self.consumer.took(at),

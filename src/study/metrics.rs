@@ -241,7 +241,7 @@ pub const ALL: &[MetricEntry] = &[
         build: |text, named, _| {
             let At { at } = named.decode(text)?;
             Ok(values(at, |run, values| {
-                values.extend(run.copy_lags.iter().map(|lag| lag.as_nanos()))
+                values.extend(run.copy_lags.iter().map(|lag| lag.as_nanos()));
             }))
         },
     },

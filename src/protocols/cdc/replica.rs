@@ -122,7 +122,9 @@ impl Replica {
     pub(super) fn apply(&mut self, record: Logged<Record>) {
         match record.into_inner() {
             Record::Took(place, rows) => {
-                rows.into_iter().for_each(|copied| _ = self.rows.insert(copied.key, copied));
+                for copied in rows {
+                    self.rows.insert(copied.key, copied);
+                }
                 if let Some(at) = place {
                     self.consumer.took(at);
                 }

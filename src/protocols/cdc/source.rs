@@ -22,8 +22,6 @@ use super::{
     AnyRow, Ctx, Layouts, LogEntry, Message, Record, Row, RowChange, Rows, Schema, Step, Timer,
     settings::{CONNECTOR, Capture, Column, Config},
 };
-use crate::base::ids::TxnId;
-use crate::base::time::Duration;
 use crate::{
     base::{
         ids::{OpId, TxnId},
