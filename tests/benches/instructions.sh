@@ -31,8 +31,8 @@ done
 # What is before the first seed is taken away by the difference of two lengths.
 per_seed() { # threads
     local short long
-    short=$(counted target/release/splitbrain sweep "$swarm" -n 512 -j "$1" --quiet)
-    long=$(counted target/release/splitbrain sweep "$swarm" -n 2048 -j "$1" --quiet)
+    short=$(counted target/release/splitbrain sweep "$swarm" -n 512 -j "$1")
+    long=$(counted target/release/splitbrain sweep "$swarm" -n 2048 -j "$1")
     echo $(((long - short) / 1536))
 }
 swarm=scenarios/two_phase_commit/swarm.ron
