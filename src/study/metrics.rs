@@ -214,46 +214,22 @@ pub const ALL: &[MetricEntry] = &[
     MetricEntry {
         name: "Lag",
         unit: Unit::Milliseconds,
-        summary: "from the commit of an event to its first effect, not exceeded by the share `at`",
+        summary: "from the commit of a change to its first effect, or until a copy shows it; not \
+                  exceeded by the share `at`",
         build: |text, named, _| {
             let At { at } = named.decode(text)?;
-            Ok(values(at, |run, values| {
-                values.extend(run.effect_lags.iter().map(|lag| lag.as_nanos()));
-            }))
+            Ok(values(at, |run, values| values.extend(lags(run))))
         },
     },
     MetricEntry {
         name: "LagMean",
         unit: Unit::Milliseconds,
-        summary: "from the commit of an event to its first effect, on average",
+        summary: "from the commit of a change to its first effect, or until a copy shows it, on average",
         build: |text, named, _| {
             named.decode::<NoOptions>(text)?;
-            Ok(pairs(Statistic::Mean, |run| {
-                let sum = run.effect_lags.iter().map(|lag| lag.as_nanos()).sum();
-                Pair { sum, of: run.effect_lags.len() as u64 }
-            }))
-        },
-    },
-    MetricEntry {
-        name: "CopyLag",
-        unit: Unit::Milliseconds,
-        summary: "how far a copy was behind, not exceeded by the share `at` of changes",
-        build: |text, named, _| {
-            let At { at } = named.decode(text)?;
-            Ok(values(at, |run, values| {
-                values.extend(run.copy_lags.iter().map(|lag| lag.as_nanos()));
-            }))
-        },
-    },
-    MetricEntry {
-        name: "CopyLagMean",
-        unit: Unit::Milliseconds,
-        summary: "how far a copy was behind on average",
-        build: |text, named, _| {
-            named.decode::<NoOptions>(text)?;
-            Ok(pairs(Statistic::Mean, |run| {
-                let sum = run.copy_lags.iter().map(|lag| lag.as_nanos()).sum();
-                Pair { sum, of: run.copy_lags.len() as u64 }
+            Ok(pairs(Statistic::Mean, |run| Pair {
+                sum: lags(run).sum(),
+                of: lags(run).count() as u64,
             }))
         },
     },
@@ -345,6 +321,11 @@ fn pairs(
 
 fn per_operation(count: impl Fn(&Observed<'_>) -> u64 + Send + Sync + 'static) -> Metric {
     pairs(Statistic::Mean, move |run| Pair { sum: count(run), of: run.counters.operations.invoked })
+}
+
+/// How late changes took effect, and how far copies were behind.
+fn lags(run: &Observed<'_>) -> impl Iterator<Item = u64> {
+    run.effect_lags.iter().chain(run.copy_lags).map(|lag| lag.as_nanos())
 }
 
 /// A quantile of all values that runs show.
