@@ -338,8 +338,8 @@ fn staleness_counts_versions_and_time() {
     let Ruling::Violated(proof) = &judged(2, 29)[0] else { panic!("2 versions behind") };
     assert_eq!(
         proof.sentence,
-        "process 1 was answered `read -> 1` on the object at 70ns, 2 versions behind; it was \
-         overwritten at 30ns, 30ns before"
+        "process 1 was answered `read -> 1` on the object at 70ns, 2 versions behind; that \
+         was overwritten at 30ns, 30ns before the call began"
     );
     assert_eq!(proof.legal, ["read -> 3"]);
     assert!(matches!(judged(3, 29)[1], Ruling::Violated(_)));
