@@ -28,6 +28,7 @@ use super::{
     CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, Found, ensure, find, witness},
     knowledge::{ByNode, Weather, count, judge, judge_at_rest},
+    numbered::{About, about},
 };
 use crate::{
     base::{
@@ -134,12 +135,6 @@ struct Place {
     latest: Table<u32, Shown>,
 }
 
-#[derive(Clone, Copy)]
-enum About {
-    Commit(u64),
-    Copy(u64),
-}
-
 /// What a key is, by the commit of this number.
 #[derive(Clone, Copy)]
 struct Shown {
@@ -232,8 +227,7 @@ impl Copy {
     fn learn(&mut self, node: NodeId, fact: Fact, signal: &Signal, since: Since) {
         let place = self.nodes.of(node);
         let (key, value) = match fact {
-            Fact::Commits { number, .. } => return place.about = Some(About::Commit(number)),
-            Fact::Applied(number) => return place.about = Some(About::Copy(number)),
+            Fact::Commits { .. } | Fact::Applied(_) => return place.about = About::of(fact),
             Fact::Holds { key, value, .. } => (key, Some(value)),
             Fact::Lacks { key } => (key, None),
             _ => return,
@@ -410,8 +404,7 @@ impl Shown {
 
 // The witness, checked again.
 
-/// What a signal says of a key, with where it stands and the last word before it at that node that
-/// gives a number.
+/// What a signal says of a key, with where it stands and the commit it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Said {
     position: usize,
@@ -423,17 +416,10 @@ struct Said {
 
 fn said(signals: &[Signal], position: usize) -> Option<(NodeId, Said)> {
     let (node, key, value) = about_key(&signals[position].what)?;
-    let before = signals[..position].iter().rev();
-    let mut before = before.take_while(|signal| signal.what != What::Booted(node));
-    let number = before.find_map(|signal| match signal.what {
-        What::Stated(at, fact) | What::Replayed(at, fact) if at == node => match fact {
-            Fact::Commits { number, .. } => Some((true, number)),
-            Fact::Applied(number) => Some((false, number)),
-            _ => None,
-        },
-        _ => None,
-    });
-    let (source, number) = number?;
+    let (source, number) = match about(signals, node, position)? {
+        About::Commit(number) => (true, number),
+        About::Copy(number) => (false, number),
+    };
     Some((node, Said { position, source, number, key, value }))
 }
 

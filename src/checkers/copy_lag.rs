@@ -19,9 +19,11 @@ use super::{
     CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, ensure, find, witness},
     knowledge::{ByNode, count, judge, order},
+    numbered::{About, about},
 };
 use crate::{
     base::{
+        ids::NodeId,
         table::Table,
         time::{Duration, Time},
     },
@@ -76,8 +78,8 @@ impl Default for Settings {
 struct CopyLag {
     catalog: Arc<Catalog>,
     limit: Duration,
-    /// The commit that a copy speaks of.
-    about: ByNode<Option<u64>>,
+    /// The commit that a node speaks of.
+    about: ByNode<Option<About>>,
     /// Commits that no copy shows yet, by key and number.
     open: Table<(u32, u64), Signal>,
     /// Keys that a copy ever showed.
@@ -97,20 +99,12 @@ impl Checker for CopyLag {
     }
 
     fn on_signal(&mut self, signal: &Signal) {
-        let What::Stated(node, fact) = signal.what else { return };
-        match fact {
-            Fact::Commits { number, key, .. } => {
-                *self.about.of(node) = None;
-                self.open.insert((key, number), *signal);
-            }
-            Fact::Applied(number) => *self.about.of(node) = Some(number),
-            Fact::Holds { key, .. } | Fact::Lacks { key } => {
-                if let Some(number) = *self.about.of(node) {
-                    self.shown.insert(key, ());
-                    self.show(key, number, signal.at);
-                } else if matches!(fact, Fact::Lacks { .. }) && !self.shown.contains_key(&key) {
-                    self.open.retain(|(of, _), _| *of != key);
-                }
+        match signal.what {
+            What::Booted(node) => *self.about.of(node) = None,
+            What::Replayed(node, fact) => self.turn_to(node, fact),
+            What::Stated(node, fact) => {
+                self.turn_to(node, fact);
+                self.learn(node, fact, signal);
             }
             _ => {}
         }
@@ -138,7 +132,7 @@ impl Checker for CopyLag {
         else {
             return Err("one commit is needed".to_owned());
         };
-        let shown = shown_at(&signals[*position..], *key, *number);
+        let shown = shown_at(signals, *position, *key, *number);
         ensure(!is_deleted_unseen(signals, *position, *key), "nobody could tell")?;
         ensure(shown.is_none_or(|shown| *at + self.limit < shown), "it was shown in time")
     }
@@ -147,6 +141,27 @@ impl Checker for CopyLag {
 // The judge.
 
 impl CopyLag {
+    fn turn_to(&mut self, node: NodeId, fact: Fact) {
+        let about = self.about.of(node);
+        *about = About::of(fact).or(*about);
+    }
+
+    fn learn(&mut self, node: NodeId, fact: Fact, signal: &Signal) {
+        match (fact, *self.about.of(node)) {
+            (Fact::Commits { number, key, .. }, _) => {
+                self.open.insert((key, number), *signal);
+            }
+            (Fact::Holds { key, .. } | Fact::Lacks { key }, Some(About::Copy(number))) => {
+                self.shown.insert(key, ());
+                self.show(key, number, signal.at);
+            }
+            (Fact::Lacks { key }, Some(About::Commit(_))) if !self.shown.contains_key(&key) => {
+                self.open.retain(|(of, _), _| *of != key);
+            }
+            _ => {}
+        }
+    }
+
     fn show(&mut self, key: u32, number: u64, at: Time) {
         let done = self.open.range((key, 0)..=(key, number));
         let done: Vec<((u32, u64), Signal)> = done.map(|(name, commit)| (*name, *commit)).collect();
@@ -180,35 +195,27 @@ fn is_deleted_unseen(signals: &[Signal], position: usize, key: u32) -> bool {
         if !matches!(fact, Fact::Holds { key: of, .. } | Fact::Lacks { key: of } if of == key) {
             continue;
         }
-        let is_source = signals[..place].iter().rev().find_map(|before| match before.what {
-            What::Stated(at, Fact::Commits { .. }) if at == node => Some(true),
-            What::Stated(at, Fact::Applied(_)) if at == node => Some(false),
-            _ => None,
-        });
-        match is_source {
-            Some(false) => return false,
-            Some(true) if place > position && fact == (Fact::Lacks { key }) => return true,
+        match about(signals, node, place) {
+            Some(About::Copy(_)) => return false,
+            Some(About::Commit(_)) if place > position && fact == (Fact::Lacks { key }) => {
+                return true;
+            }
             _ => {}
         }
     }
     false
 }
 
-/// When any copy first said that it is at this commit of a key, or behind it.
-fn shown_at(signals: &[Signal], key: u32, number: u64) -> Option<Time> {
-    for (position, signal) in signals.iter().enumerate() {
-        let What::Stated(node, fact) = signal.what else { continue };
-        let (Fact::Holds { key: of, .. } | Fact::Lacks { key: of }) = fact else { continue };
-        let words = signals[..position].iter().rev().filter_map(|before| match before.what {
-            What::Stated(at, fact) if at == node => Some(fact),
-            _ => None,
-        });
-        let mut numbers = words.filter(|f| matches!(f, Fact::Applied(_) | Fact::Commits { .. }));
-        if of == key && matches!(numbers.next(), Some(Fact::Applied(at)) if at >= number) {
-            return Some(signal.at);
+/// When any copy first said, behind this place, that it is at this commit of a key or a later one.
+fn shown_at(signals: &[Signal], position: usize, key: u32, number: u64) -> Option<Time> {
+    let shows = |(place, signal): &(usize, &Signal)| match signal.what {
+        What::Stated(node, Fact::Holds { key: of, .. } | Fact::Lacks { key: of }) if of == key => {
+            matches!(about(signals, node, *place), Some(About::Copy(at)) if at >= number)
         }
-    }
-    None
+        _ => false,
+    };
+    let shown = signals.iter().enumerate().skip(position).find(shows);
+    shown.map(|(_, signal)| signal.at)
 }
 
 #[cfg(test)]

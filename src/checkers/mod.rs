@@ -44,6 +44,7 @@ mod replicas;
 // What a copy of a table promises.
 mod copy;
 mod copy_lag;
+mod numbered;
 mod whole_commits;
 
 // What clients saw, whatever answered them.

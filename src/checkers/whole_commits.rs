@@ -20,9 +20,10 @@ use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
     evidence::{self, ensure, find, witness},
     knowledge::{ByNode, count, judge},
+    numbered::{About, about},
 };
 use crate::{
-    base::table::Table,
+    base::{ids::NodeId, table::Table},
     engine::{
         facts::Fact,
         signal::{Signal, What},
@@ -48,11 +49,9 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 
 #[derive(Default)]
 struct WholeCommits {
-    about: ByNode<Option<u64>>,
+    about: ByNode<Option<About>>,
     /// The keys of each commit, and what became of them.
     commits: Table<u64, Vec<(u32, Part)>>,
-    /// The last of them.
-    last: u64,
     /// The commits of a key that are of other keys, too.
     of_key: Table<u32, Vec<u64>>,
     /// By key, the latest that any copy showed.
@@ -87,26 +86,12 @@ impl Checker for WholeCommits {
         if self.fresh.first().is_some_and(|fresh| fresh.signal.at < signal.at) {
             self.look();
         }
-        let What::Stated(node, fact) = signal.what else { return };
-        match fact {
-            Fact::Commits { number, key, .. } => {
-                *self.about.of(node) = None;
-                self.commits.entry_or_default(number).push((key, Part::Written));
-                self.of_key.entry_or_default(key).push(number);
-                self.last = number;
-            }
-            Fact::Applied(number) => *self.about.of(node) = Some(number),
-            Fact::Holds { key, .. } | Fact::Lacks { key } => {
-                let about = *self.about.of(node);
-                if about.is_none() && matches!(fact, Fact::Lacks { .. }) {
-                    self.delete(key);
-                }
-                if let Some(number) = about {
-                    let latest = self.shown.entry_or_default(key);
-                    let before = *latest;
-                    *latest = number.max(before);
-                    self.fresh.push(Fresh { key, before, now: *latest, signal: *signal });
-                }
+        match signal.what {
+            What::Booted(node) => *self.about.of(node) = None,
+            What::Replayed(node, fact) => self.turn_to(node, fact),
+            What::Stated(node, fact) => {
+                self.turn_to(node, fact);
+                self.learn(node, fact, signal);
             }
             _ => {}
         }
@@ -140,9 +125,31 @@ impl Checker for WholeCommits {
 // The judge.
 
 impl WholeCommits {
-    /// The source says that the commit it speaks of deletes a key.
-    fn delete(&mut self, key: u32) {
-        let keys = self.commits.get_mut(&self.last).into_iter().flatten();
+    fn turn_to(&mut self, node: NodeId, fact: Fact) {
+        let about = self.about.of(node);
+        *about = About::of(fact).or(*about);
+    }
+
+    fn learn(&mut self, node: NodeId, fact: Fact, signal: &Signal) {
+        match (fact, *self.about.of(node)) {
+            (Fact::Commits { number, key, .. }, _) => {
+                self.commits.entry_or_default(number).push((key, Part::Written));
+                self.of_key.entry_or_default(key).push(number);
+            }
+            (Fact::Lacks { key }, Some(About::Commit(number))) => self.delete(number, key),
+            (Fact::Holds { key, .. } | Fact::Lacks { key }, Some(About::Copy(number))) => {
+                let latest = self.shown.entry_or_default(key);
+                let before = *latest;
+                *latest = number.max(before);
+                self.fresh.push(Fresh { key, before, now: *latest, signal: *signal });
+            }
+            _ => {}
+        }
+    }
+
+    /// The source says that a commit of its deletes a key.
+    fn delete(&mut self, number: u64, key: u32) {
+        let keys = self.commits.get_mut(&number).into_iter().flatten();
         keys.filter(|(of, _)| *of == key).for_each(|(_, part)| *part = Part::Deleted);
     }
 
@@ -169,20 +176,22 @@ impl WholeCommits {
 
 // The witness, checked again.
 
-/// The number that a copy gives to what it says of a key at a place.
+/// The commit that a copy is at when it says something of a key at a place.
 fn number_at(signals: &[Signal], position: usize) -> Option<(u32, u64)> {
     let What::Stated(node, Fact::Holds { key, .. } | Fact::Lacks { key }) = signals[position].what
     else {
         return None;
     };
-    let mut before = signals[..position].iter().rev().filter_map(|signal| match signal.what {
-        What::Stated(at, fact @ (Fact::Applied(_) | Fact::Commits { .. })) if at == node => {
-            Some(fact)
-        }
-        _ => None,
-    });
-    match before.next() {
-        Some(Fact::Applied(number)) => Some((key, number)),
+    match about(signals, node, position)? {
+        About::Copy(number) => Some((key, number)),
+        About::Commit(_) => None,
+    }
+}
+
+/// The number and the key of a commit.
+fn part((_, _, fact): (usize, NodeId, Fact)) -> Option<(u64, u32)> {
+    match fact {
+        Fact::Commits { number, key, .. } => Some((number, key)),
         _ => None,
     }
 }
@@ -196,17 +205,19 @@ fn is_torn(signals: &[Signal], position: usize) -> Result<(), String> {
         let shown = (0..signals.len()).filter_map(|position| number_at(signals, position));
         shown.filter(move |(of, _)| *of == key).map(|(_, number)| number).max()
     };
-    let mut parts = Vec::new();
-    let mut facts = evidence::stated(signals).map(|(_, node, fact)| (node, fact)).peekable();
-    while let Some((node, fact)) = facts.next() {
-        let Fact::Commits { number, key, .. } = fact else { continue };
-        let deleted = facts.peek() == Some(&(node, Fact::Lacks { key }));
-        parts.push((number, key, deleted));
-    }
-    let numbers = parts.iter().filter(|(number, of, _)| *of == key && *number <= upto);
+    let is_deleted = |number: u64, key: u32| {
+        evidence::stated(signals).any(|(at, node, fact)| {
+            fact == Fact::Lacks { key } && about(signals, node, at) == Some(About::Commit(number))
+        })
+    };
+    let parts: Vec<(u64, u32)> = evidence::stated(signals).filter_map(part).collect();
+    let numbers = parts.iter().filter(|(number, of)| *of == key && *number <= upto);
+    let is_behind = |&(number, key): &(u64, u32)| {
+        shown(key).map_or_else(|| !is_deleted(number, key), |shown| shown < number)
+    };
     let torn = numbers
-        .flat_map(|(number, ..)| parts.iter().filter(move |(of, ..)| of == number))
-        .any(|(number, other, deleted)| shown(*other).map_or(!deleted, |shown| shown < *number));
+        .flat_map(|(number, _)| parts.iter().filter(move |(of, _)| of == number))
+        .any(is_behind);
     ensure(torn, "all of the commits are shown")
 }
 

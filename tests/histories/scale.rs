@@ -11,7 +11,7 @@ use crate::{
     generated::{Load, Numbers, history_with_timeouts, legal_history, spoil},
     naive::{Op, What, history, rules},
 };
-use splitbrain::checkers::history::{Model, Rules, Ruling, linearizable};
+use splitbrain::checkers::history::{Model, Rules, Ruling, is_linearizable, linearizable};
 use std::time::Instant;
 
 #[test]
@@ -138,7 +138,9 @@ fn a_history_that_blows_the_search_is_unknown() {
     let read = (0..29).chain([0]).collect();
     ops.push(op(0, (200, 201), What::ReadList(read)));
     let rules = Rules { states_max: 10_000, ..rules(Model::KvAppend) };
-    match linearizable(&history(&ops), &rules).ruling {
+    let history = history(&ops);
+    assert_eq!(is_linearizable(&history, &rules), None);
+    match linearizable(&history, &rules).ruling {
         Ruling::Unknown(why) => assert!(why.contains("10000"), "{why}"),
         other => panic!("{other:?}"),
     }

@@ -14,7 +14,9 @@ use crate::naive::{
 };
 use splitbrain::{
     base::time::Duration,
-    checkers::history::{Bounds, Model, Proof, Ruling, linearizable, sessions, staleness},
+    checkers::history::{
+        self as judges, Bounds, Model, Proof, Ruling, linearizable, sessions, staleness,
+    },
 };
 
 /// All ways in which `n` calls can overlap, in the order of their invocations: when each is invoked
@@ -92,7 +94,9 @@ fn compare(model: Model, alphabet: &[What], calls: usize) -> (u64, u64) {
 /// The judge agrees, and its proof stands.
 #[track_caller]
 pub(crate) fn check(model: Model, ops: &[Op], is_legal: bool) {
-    let finding = linearizable(&history(ops), &rules(model));
+    let (history, rules) = (history(ops), rules(model));
+    let finding = linearizable(&history, &rules);
+    assert_eq!(judges::is_linearizable(&history, &rules), Some(is_legal), "{ops:#?}");
     match finding.ruling {
         Ruling::Holds | Ruling::NotExercised => assert!(is_legal, "judged legal: {ops:#?}"),
         Ruling::Violated(proof) => {

@@ -14,11 +14,12 @@
 //! in a few words: how many ends are passed without a gap, one bit for each call that is open there
 //! and in the order, and the state. A call gets the lowest bit that is free while it is open, so
 //! there are as many bits as calls ever overlap, however long the history. Of calls that ask and
-//! answer the same, only the one that ends first is tried. Remembering whole sets was rejected:
-//! their size grows with the history.
+//! answer the same, only the one that ends first is tried. A configuration that has more unknown
+//! calls in the order than one met before, and is otherwise like it, leads nowhere new: it counts as
+//! met (`memory.rs`). Remembering whole sets was rejected: their size grows with the history.
 //!
-//! Limits: configurations are counted, and words of memory, and a search that exceeds a limit says
-//! which. Vectors that grow may hold as much again in reserve.
+//! Limits: configurations are counted, each time they are met, and words of memory, and a search
+//! that exceeds a limit says which. Vectors that grow may hold as much again in reserve.
 
 use super::{
     calls::Call,

@@ -7,9 +7,10 @@
 //! ```
 //!
 //! An event that never takes effect has no lag: look at `Violations` of `publication.no_loss`.
-//! Copies are measured as in the check `CopyLag`, for all changes and not only for those that are too late. A change
-//! that a later one of its key overtook is shown by that one. What is still under way when the run
-//! is over counts as missed, so a study leaves time for it.
+//! Copies are measured as in the check `CopyLag`, but for all changes and not only for those that are
+//! too late. A change that a later one of its key overtook is shown by that one. What is still under
+//! way when the run is over counts as missed, so a study leaves time for it; so does a row that was
+//! deleted before any copy showed its key, which the check lets pass.
 
 use crate::{
     base::{

@@ -1,0 +1,50 @@
+//! Numbered words: which commit a word about a key belongs to.
+//!
+//! ```text
+//!   source   commits 5 ──▶ holds a=7        what commit 5 made of a
+//!   copy     applied 5 ──▶ holds a=7        what a shows at a copy that is at commit 5
+//!            booted    ──▶ holds a=7        nobody knows
+//! ```
+//!
+//! A number in every fact about a key was rejected: most who hold registers know no numbers. The
+//! judges fold [`About`] along the run; [`about`] scans back for a recheck.
+//!
+//! Limits: a node that is a source of some keys and a copy of others says which before each word.
+
+use crate::{
+    base::ids::NodeId,
+    engine::{
+        facts::Fact,
+        signal::{Signal, What},
+    },
+};
+
+/// What the next words of a node about keys belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// It is the source, and this is its commit.
+    Commit(u64),
+    /// It is a copy, and at this commit of the source.
+    Copy(u64),
+}
+
+impl About {
+    /// What a fact says the next words belong to, if it says so.
+    pub(super) fn of(fact: Fact) -> Option<Self> {
+        match fact {
+            Fact::Commits { number, .. } => Some(Self::Commit(number)),
+            Fact::Applied(number) => Some(Self::Copy(number)),
+            _ => None,
+        }
+    }
+}
+
+/// What the word at a position belongs to: the last that its node said of it since it booted.
+pub(super) fn about(signals: &[Signal], node: NodeId, position: usize) -> Option<About> {
+    let before = signals[..position].iter().rev();
+    let mut before = before.take_while(|signal| signal.what != What::Booted(node));
+    before.find_map(|signal| match signal.what {
+        What::Stated(at, fact) | What::Replayed(at, fact) if at == node => About::of(fact),
+        _ => None,
+    })
+}
