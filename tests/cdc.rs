@@ -12,12 +12,14 @@
 //! Counts of states were read off and change with the protocol and with the broker; whoever changes
 //! one should be able to say which.
 
+#[path = "common/pattern.rs"]
+mod pattern;
+
+use pattern::{Pattern, SEEDS, hold};
 use splitbrain::{
     base::{ids::Seed, text::source::Edited, time::Time},
-    checkers::{Judgement, Verdict},
     engine::{
         facts::Fact,
-        protocol::StepInfo,
         signal::{Signal, What},
         world::Judge,
     },
@@ -25,54 +27,16 @@ use splitbrain::{
         breadth_first::{Options, breadth_first},
         world::{Budgets, Network, WorldModel, WorldOptions},
     },
-    scenario::{
-        load::{edit, load},
-        plan::Plan,
-        registry::Registry,
-    },
+    scenario::{load::load, registry::Registry},
 };
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
-const ABLATED_SEEDS_MAX: u64 = 3_000;
-
-fn folder() -> String {
-    format!("{}/scenarios/cdc", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn scenario(name: &str, sets: &[(&str, &str)]) -> Plan {
-    let text = std::fs::read_to_string(format!("{}/{name}.ron", folder()));
-    let sets: Vec<(String, String)> =
-        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    let edited: Edited = edit(&text.expect("it is there"), &sets).expect("the paths exist");
-    load(&Registry::built_in(), name, &edited).expect("the scenario is sound")
-}
-
-fn violated(judgement: &Judgement) -> bool {
-    matches!(judgement.verdict, Verdict::Violated(_))
-}
+const CDC: Pattern = Pattern { folder: "cdc", protocol: "Cdc" };
 
 #[test]
 fn copies_of_the_swarm_come_to_hold_what_the_source_holds_and_everything_is_put_to_the_test() {
-    let plan = scenario("swarm", &[]);
-    let mut runner = plan.runner();
-    let mut exercised: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut effective: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 1..=SEEDS {
-        let (_, judgements) = runner.judge(Seed(seed));
-        for judgement in &judgements {
-            let sound = matches!(judgement.verdict, Verdict::Holds | Verdict::NotExercised);
-            assert!(sound, "swarm@{seed}: {judgement:?}");
-            *exercised.entry(judgement.property).or_default() += u64::from(judgement.exercised > 0);
-        }
-        for rule in runner.rules() {
-            *effective.entry(rule.id).or_default() += u64::from(rule.counts.effects > 0);
-        }
-    }
-    println!("{SEEDS} seeds hold; exercised {exercised:?}; effective {effective:?}");
-    assert_eq!(exercised.len(), 5);
-    assert!(exercised.values().all(|seeds| *seeds > SEEDS * 9 / 10), "{exercised:?}");
-    assert!(effective.values().all(|seeds| *seeds > SEEDS / 20), "{effective:?}");
+    let held = hold(&CDC.scenario("swarm", &[]), SEEDS);
+    held.assert_exercised(5, SEEDS * 9 / 10).assert_effective(7, SEEDS / 20);
 }
 
 #[test]
@@ -82,62 +46,24 @@ fn an_idempotent_producer_and_one_partition_survive_the_same_faults() {
         &[("protocol.broker.partitions", "1"), ("protocol.replicas", "1")],
     ];
     for sets in settings {
-        let plan = scenario("swarm", sets);
-        let mut runner = plan.runner();
-        for seed in 1..=SEEDS / 10 {
-            let (_, judgements) = runner.judge(Seed(seed));
-            assert!(!judgements.iter().any(violated), "{sets:?}@{seed}: {judgements:?}");
-        }
+        println!("{sets:?}");
+        hold(&CDC.scenario("swarm", sets), SEEDS / 10);
     }
-}
-
-fn falls(step: &StepInfo, judgements: &[Judgement]) -> bool {
-    judgements.iter().any(|judgement| judgement.property == step.guards && violated(judgement))
 }
 
 #[test]
 fn without_any_one_step_the_property_that_its_doc_names_falls() {
-    let registry = Registry::built_in();
-    let protocol = registry.protocols().find(|protocol| protocol.name() == "Cdc");
-    let whole = scenario("swarm", &[]);
-    for step in protocol.expect("it is built in").steps() {
-        let ablate = format!("[\"{}\"]", step.name);
-        let plan = scenario("swarm", &[("ablate", &ablate)]);
-        let mut runner = plan.runner();
-        let first = (1..=ABLATED_SEEDS_MAX).find(|s| falls(step, &runner.judge(Seed(*s)).1));
-        let first = first.unwrap_or_else(|| panic!("nobody misses {}", step.name));
-        println!("{:26} {:14} falls first at seed {first}", step.name, step.guards);
-        let mut twin = whole.runner();
-        for seed in 1..=first {
-            let (_, judgements) = twin.judge(Seed(seed));
-            assert!(!falls(step, &judgements), "the twin falls at {seed}: {judgements:?}");
-        }
-    }
+    CDC.assert_every_step_bears_load(|_| "swarm");
 }
 
 #[test]
 fn every_scenario_breaks_what_it_says_and_nothing_else() {
-    for entry in std::fs::read_dir(folder()).expect("there are scenarios") {
-        let file = entry.expect("a file").file_name().into_string().expect("plain letters");
-        let Some(name) = file.strip_suffix(".ron").filter(|name| *name != "swarm") else {
-            continue;
-        };
-        let plan = scenario(name, &[]);
-        let expected = plan.expect.violations();
-        let mut runner = plan.runner();
-        for seed in 1..=SEEDS / 10 {
-            let (_, judgements) = runner.judge(Seed(seed));
-            let unexpected = judgements
-                .iter()
-                .find(|judgement| violated(judgement) && !expected.contains(&judgement.property));
-            assert!(unexpected.is_none(), "{name}@{seed}: {unexpected:?}");
-        }
-    }
+    CDC.assert_scenarios_break_only_what_they_say(SEEDS / 10);
 }
 
 /// Distinct states, generated ones, depth: of all orders, none of which breaks anything.
 fn explore(sets: &[(&str, &str)], operations: usize, bounds: [u16; 4]) -> (u32, u64, u32) {
-    let plan = scenario("small_table", sets);
+    let plan = CDC.scenario("small_table", sets);
     let [crashes, losses, duplicates, firings] = bounds;
     let budgets = Budgets { crashes, losses, duplicates, firings: Some(firings.into()) };
     let options =

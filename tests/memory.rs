@@ -10,15 +10,13 @@
 
 #[path = "common/counting.rs"]
 mod counting;
+#[path = "common/pattern.rs"]
+mod pattern;
 
 use counting::peak_of;
+use pattern::scenario;
 use splitbrain::{
-    base::text::source::Edited,
-    scenario::{
-        load::{edit, load},
-        plan::Plan,
-        registry::Registry,
-    },
+    scenario::plan::Plan,
     search::{
         seeds::{Seeds, Slice},
         sweep::{OneByOne, Order, Swept, sweep},
@@ -27,15 +25,6 @@ use splitbrain::{
 
 #[global_allocator]
 static COUNTING: counting::Counting = counting::Counting;
-
-fn plan(name: &str, sets: &[(&str, &str)]) -> Plan {
-    let path = format!("{}/scenarios/{name}.ron", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("the scenario is there");
-    let sets: Vec<(String, String)> =
-        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    let edited: Edited = edit(&text, &sets).expect("the paths exist");
-    load(&Registry::built_in(), name, &edited).expect("the scenario is sound")
-}
 
 /// The peak of a sweep of so many seeds, and what came of it.
 fn swept(plan: &Plan, first: u64, seeds: u64) -> (u64, Swept) {
@@ -56,7 +45,7 @@ fn swept(plan: &Plan, first: u64, seeds: u64) -> (u64, Swept) {
 }
 
 fn sixteen_times_the_seeds() {
-    let plan = plan("two_phase_commit/swarm", &[]);
+    let plan = scenario("two_phase_commit/swarm", &[]);
     swept(&plan, 1, 1_024);
     let parts = (0..16).map(|part| swept(&plan, part * 64 + 1, 64).0);
     let worst = parts.max().expect("there are sixteen");
@@ -70,7 +59,7 @@ fn sixteen_times_the_seeds() {
 fn twenty_times_as_long() {
     let gossip = |length| {
         let sets = [("run.for", length), ("run.quiet_tail", "\"1s\"")];
-        plan("quorum/anti_entropy_converges", &sets)
+        scenario("quorum/anti_entropy_converges", &sets)
     };
     let (short, long) = (gossip("\"4s\""), gossip("\"80s\""));
     let events = |plan: &Plan| {

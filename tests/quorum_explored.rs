@@ -10,6 +10,10 @@
 //! remembers; whoever changes one should be able to say which. The largest of them needs minutes
 //! and gigabytes, and stands behind an optimized build.
 
+#[path = "common/pattern.rs"]
+mod pattern;
+
+use pattern::scenario;
 use splitbrain::{
     base::{ids::Seed, text::source::Edited},
     engine::{operations::Operation, trace::Recording},
@@ -17,11 +21,7 @@ use splitbrain::{
         breadth_first::{End, Explored, Options, breadth_first},
         world::{Budgets, Network, WorldModel, WorldOptions},
     },
-    scenario::{
-        load::{edit, load},
-        plan::Plan,
-        registry::Registry,
-    },
+    scenario::{load::load, plan::Plan, registry::Registry},
     search::{
         export::export,
         fingerprint::Fingerprint,
@@ -29,15 +29,6 @@ use splitbrain::{
     },
 };
 use std::ops::ControlFlow;
-
-fn scenario(name: &str, sets: &[(&str, &str)]) -> Plan {
-    let path = format!("{}/scenarios/quorum/{name}.ron", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("the scenario is there");
-    let sets: Vec<(String, String)> =
-        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    let edited = edit(&text, &sets).expect("the paths exist");
-    load(&Registry::built_in(), name, &edited).expect("the scenario is sound")
-}
 
 fn explore(plan: &Plan, options: WorldOptions) -> (WorldModel, Explored) {
     let model = WorldModel::new(plan, options);
@@ -64,7 +55,7 @@ fn multiset(operations: usize, [crashes, losses, duplicates]: [u16; 3]) -> World
 
 #[test]
 fn a_writer_and_a_reader_are_exhausted_and_no_order_breaks_the_register() {
-    let plan = scenario("small_register", &[]);
+    let plan = scenario("quorum/small_register", &[]);
     let calm = [0, 0, 0];
     assert_eq!(counts(&plan, multiset(1, calm)), (660, 1_805, 19));
     assert_eq!(counts(&plan, multiset(2, calm)), (126_938, 584_085, 31));
@@ -77,7 +68,7 @@ fn a_writer_and_a_reader_are_exhausted_and_no_order_breaks_the_register() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
 fn a_writer_and_a_reader_are_exhausted_with_a_crash_a_loss_a_copy_and_with_every_timer() {
-    let plan = scenario("small_register", &[]);
+    let plan = scenario("quorum/small_register", &[]);
     for (faults, golden) in [
         ([1, 0, 0], (920_535, 5_160_942, 31)),
         ([0, 1, 0], (314_605, 1_706_595, 31)),
@@ -92,7 +83,7 @@ fn a_writer_and_a_reader_are_exhausted_with_a_crash_a_loss_a_copy_and_with_every
 #[test]
 #[ignore = "minutes and gigabytes: cargo test --release --test quorum_explored -- --ignored"]
 fn a_writer_and_two_readers_are_exhausted_and_no_order_breaks_the_register() {
-    let plan = scenario("small_register", &[]);
+    let plan = scenario("quorum/small_register", &[]);
     assert_eq!(counts(&plan, multiset(3, [0, 0, 0])), (37_008_490, 258_628_248, 43));
 }
 
@@ -137,7 +128,7 @@ fn catch(work: &mut dyn FnMut()) -> Result<(), String> {
 fn a_seed_of_the_inversion_shrinks_to_a_writer_and_two_reads() {
     let registry = Registry::built_in();
     for name in ["inversion_without_write_back", "inversion_with_late_read_repair"] {
-        let plan = scenario(name, &[]);
+        let plan = scenario(&format!("quorum/{name}"), &[]);
         let (_, judgements) = plan.runner().judge(Seed(1));
         let wanted = judgements.iter().find_map(|one| Fingerprint::of(one, &plan.catalog));
         let wanted = wanted.expect("the first seed shows it");

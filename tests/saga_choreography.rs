@@ -12,69 +12,28 @@
 //! Counts of states were read off and change with the protocol and with the broker; whoever changes
 //! one should be able to say which.
 
+#[path = "common/pattern.rs"]
+mod pattern;
+
+use pattern::{Pattern, SEEDS, hold, is_violated};
 use splitbrain::{
     base::{ids::Seed, text::source::Edited},
-    checkers::{Judgement, Verdict},
-    engine::{protocol::StepInfo, trace::Recording},
+    engine::trace::Recording,
     explore::{
         breadth_first::{Options, breadth_first},
         world::{Budgets, Network, WorldModel, WorldOptions},
     },
-    scenario::{
-        load::{edit, load},
-        plan::Plan,
-        registry::Registry,
-        run::Run,
-    },
+    scenario::{load::load, registry::Registry, run::Run},
 };
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::ops::ControlFlow;
 
-const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
-const ABLATED_SEEDS_MAX: u64 = 3_000;
-
-fn folder() -> String {
-    format!("{}/scenarios/saga_choreography", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn scenario(name: &str, sets: &[(&str, &str)]) -> Plan {
-    let text = std::fs::read_to_string(format!("{}/{name}.ron", folder()));
-    let sets: Vec<(String, String)> =
-        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    let edited: Edited = edit(&text.expect("it is there"), &sets).expect("the paths exist");
-    load(&Registry::built_in(), name, &edited).expect("the scenario is sound")
-}
-
-fn violated(judgement: &Judgement) -> bool {
-    matches!(judgement.verdict, Verdict::Violated(_))
-}
+const SAGAS: Pattern = Pattern { folder: "saga_choreography", protocol: "SagaChoreography" };
 
 #[test]
 fn every_saga_of_the_swarm_ends_as_it_says_and_everything_is_put_to_the_test() {
-    let plan = scenario("swarm", &[]);
-    let mut runner = plan.runner();
-    let mut exercised: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut effective: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut cut_handlers, mut during_force) = (0, 0);
-    for seed in 1..=SEEDS {
-        let (_, judgements) = runner.judge(Seed(seed));
-        for judgement in &judgements {
-            let sound = matches!(judgement.verdict, Verdict::Holds | Verdict::NotExercised);
-            assert!(sound, "swarm@{seed}: {judgement:?}");
-            *exercised.entry(judgement.property).or_default() += u64::from(judgement.exercised > 0);
-        }
-        for rule in runner.rules() {
-            *effective.entry(rule.id).or_default() += u64::from(rule.counts.effects > 0);
-        }
-        let nodes = &runner.simulation().counters().nodes;
-        cut_handlers += nodes.cut_handlers;
-        during_force += nodes.during_force;
-    }
-    println!("{SEEDS} seeds hold; exercised {exercised:?}; effective {effective:?}");
-    println!("{cut_handlers} crashes between two effects, {during_force} during a force");
-    assert_eq!(exercised.len(), 8);
-    assert!(exercised.values().all(|seeds| *seeds > SEEDS * 9 / 10), "{exercised:?}");
-    assert!(effective.values().all(|seeds| *seeds > SEEDS / 20), "{effective:?}");
-    assert!(cut_handlers > SEEDS / 2 && during_force > SEEDS / 10);
+    let held = hold(&SAGAS.scenario("swarm", &[]), SEEDS);
+    held.assert_exercised(8, SEEDS * 9 / 10).assert_effective(7, SEEDS / 20);
+    held.assert_crashes_inside(SEEDS / 2, SEEDS / 10);
 }
 
 /// The scenario in which nothing else does a step's work.
@@ -86,65 +45,21 @@ fn stage(step: &str) -> &'static str {
     }
 }
 
-/// Whether the property that a step guards is violated.
-fn falls(step: &StepInfo, judgements: &[Judgement]) -> bool {
-    judgements.iter().any(|judgement| judgement.property == step.guards && violated(judgement))
-}
-
-/// The first seed in which a step's property falls.
-fn first_fall(step: &StepInfo) -> Option<u64> {
-    let plan = scenario(stage(step.name), &[("ablate", &format!("[\"{}\"]", step.name))]);
-    let mut runner = plan.runner();
-    (1..=ABLATED_SEEDS_MAX).find(|seed| falls(step, &runner.judge(Seed(*seed)).1))
-}
-
 #[test]
 fn without_any_one_step_the_property_that_its_doc_names_falls() {
-    let registry = Registry::built_in();
-    let protocol = registry.protocols().find(|protocol| protocol.name() == "SagaChoreography");
-    let mut missed = Vec::new();
-    for step in protocol.expect("it is built in").steps() {
-        let Some(seed) = first_fall(step) else {
-            missed.push(step.name);
-            continue;
-        };
-        println!("{:22} {:28} falls first at seed {seed}", step.name, step.guards);
-        let whole = scenario(stage(step.name), &[]);
-        let mut twin = whole.runner();
-        for seed in 1..=seed {
-            let (_, judgements) = twin.judge(Seed(seed));
-            assert!(!falls(step, &judgements), "the twin falls at {seed}: {judgements:?}");
-        }
-    }
-    assert!(missed.is_empty(), "nobody misses {missed:?}");
+    SAGAS.assert_every_step_bears_load(stage);
 }
 
 /// Every scenario of the pattern, far beyond the few seeds that show it.
 #[test]
 #[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
 fn every_scenario_breaks_only_what_it_says_it_breaks_in_many_seeds() {
-    for entry in std::fs::read_dir(folder()).expect("it is there") {
-        let file = entry.expect("it can be listed").file_name().into_string();
-        let file = file.expect("names are ASCII");
-        let Some(name) = file.strip_suffix(".ron").filter(|name| *name != "swarm") else {
-            continue;
-        };
-        let plan = scenario(name, &[]);
-        let expected = plan.expect.violations();
-        let mut runner = plan.runner();
-        for seed in 1..=SEEDS / 10 {
-            let (_, judgements) = runner.judge(Seed(seed));
-            let unexpected = judgements
-                .iter()
-                .find(|judgement| violated(judgement) && !expected.contains(&judgement.property));
-            assert!(unexpected.is_none(), "{name}@{seed}: {unexpected:?}");
-        }
-    }
+    SAGAS.assert_scenarios_break_only_what_they_say(SEEDS / 10);
 }
 
 /// Distinct states, generated ones, depth: of all orders, none of which breaks anything.
 fn explore(sets: &[(&str, &str)], operations: usize, budgets: Budgets) -> (u32, u64, u32) {
-    let plan = scenario("small_saga", sets);
+    let plan = SAGAS.scenario("small_saga", sets);
     let options =
         WorldOptions { network: Network::Multiset, budgets, operations, ..WorldOptions::default() };
     let model = WorldModel::new(&plan, options);
@@ -205,7 +120,7 @@ fn one_order(steps: &str, refuse: &str) -> Run {
     );
     let plan = load(&Registry::built_in(), "one", &Edited::new(text)).expect("it is sound");
     let run = plan.runner().run(Seed(1), Recording::Full);
-    assert!(!run.judgements.iter().any(violated), "{:?}", run.judgements);
+    assert!(!run.judgements.iter().any(is_violated), "{:?}", run.judgements);
     run
 }
 
@@ -282,7 +197,7 @@ fn successes_equal_the_closed_form() {
         );
         let plan = load(&Registry::built_in(), "row", &Edited::new(text)).expect("it is sound");
         let run = plan.runner().run(Seed(3), Recording::HashOnly);
-        assert!(!run.judgements.iter().any(violated), "{:?}", run.judgements);
+        assert!(!run.judgements.iter().any(is_violated), "{:?}", run.judgements);
         let counts = &run.counters.operations;
         let (ok, all) = (counts.ok as f64, (counts.ok + counts.not_done) as f64);
         assert!(all > 3_900.0, "{counts:?}");

@@ -10,35 +10,20 @@
 //! Optimized, anomalies are counted over a thousand seeds, else over a tenth of them. Counts of
 //! states were read off and change with the protocol; whoever changes one should be able to say why.
 
+#[path = "common/pattern.rs"]
+mod pattern;
+
+use pattern::{falls, is_violated, scenario};
 use splitbrain::{
     base::{ids::Seed, text::source::Edited},
-    checkers::{Judgement, Verdict},
     engine::trace::Recording,
     explore::{
         breadth_first::{Options, breadth_first},
         world::{Budgets, Network, WorldModel, WorldOptions},
     },
-    scenario::{
-        load::{edit, load},
-        plan::Plan,
-        registry::Registry,
-        run::Run,
-    },
+    scenario::{load::load, registry::Registry, run::Run},
 };
 use std::{ops::ControlFlow, process::Command};
-
-fn scenario(name: &str, sets: &[(&str, &str)]) -> Plan {
-    let path = format!("{}/scenarios/saga_orchestration/{name}.ron", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("the scenario is there");
-    let sets: Vec<(String, String)> =
-        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    let edited: Edited = edit(&text, &sets).expect("the paths exist");
-    load(&Registry::built_in(), name, &edited).expect("the scenario is sound")
-}
-
-fn violated(judgement: &Judgement) -> bool {
-    matches!(judgement.verdict, Verdict::Violated(_))
-}
 
 /// States, generated states and depth of the small saga.
 fn explore(
@@ -46,7 +31,7 @@ fn explore(
     operations: usize,
     [crashes, losses, duplicates, firings]: [u16; 4],
 ) -> (u32, u64, u32) {
-    let plan = scenario("small_saga", sets);
+    let plan = scenario("saga_orchestration/small_saga", sets);
     let budgets = Budgets { crashes, losses, duplicates, firings: Some(firings.into()) };
     let options =
         WorldOptions { network: Network::Multiset, budgets, operations, ..WorldOptions::default() };
@@ -95,7 +80,7 @@ fn one_order(steps: &str, refuse: &str) -> Run {
     );
     let plan = load(&Registry::built_in(), "one", &Edited::new(text)).expect("it is sound");
     let run = plan.runner().run(Seed(1), Recording::Full);
-    assert!(!run.judgements.iter().any(violated), "{:?}", run.judgements);
+    assert!(!run.judgements.iter().any(is_violated), "{:?}", run.judgements);
     run
 }
 
@@ -146,7 +131,7 @@ fn successes_equal_the_closed_form() {
         );
         let plan = load(&Registry::built_in(), "row", &Edited::new(text)).expect("it is sound");
         let run = plan.runner().run(Seed(3), Recording::HashOnly);
-        assert!(!run.judgements.iter().any(violated), "{:?}", run.judgements);
+        assert!(!run.judgements.iter().any(is_violated), "{:?}", run.judgements);
         let counts = &run.counters.operations;
         let (ok, all) = (counts.ok as f64, (counts.ok + counts.not_done) as f64);
         assert!(all > 3_900.0, "{counts:?}");
@@ -221,7 +206,7 @@ impl Share {
 const ANOMALY_SEEDS: u64 = if cfg!(debug_assertions) { 100 } else { 1_000 };
 
 fn anomalies(sets: &[(&str, &str)]) -> Anomalies {
-    let plan = scenario("lost_update", &[&[("expect", "Holds")], sets].concat());
+    let plan = scenario("saga_orchestration/lost_update", &[&[("expect", "Holds")], sets].concat());
     let mut runner = plan.runner();
     let [mut dirty_reads, mut lost_updates] = [Share::default(); 2];
     let (mut done, mut asked, mut sent, mut waited, mut heard) = (0, 0, 0, 0.0, 0);
@@ -232,7 +217,7 @@ fn anomalies(sets: &[(&str, &str)]) -> Anomalies {
                 "saga.dirty_read" => dirty_reads.add(&judgement.note),
                 "saga.lost_update" => lost_updates.add(&judgement.note),
                 "saga.balance" => {}
-                _ => assert!(!violated(judgement), "{sets:?} seed {seed}: {judgement:?}"),
+                _ => assert!(!is_violated(judgement), "{sets:?} seed {seed}: {judgement:?}"),
             }
         }
         (done, asked) =
@@ -307,11 +292,11 @@ fn each_countermeasure_lowers_its_anomaly_and_has_its_price() {
 #[test]
 fn a_version_file_keeps_what_comes_late_from_standing() {
     let late = |sets: &[(&str, &str)]| {
-        let plan = scenario("compensation_overtakes_its_step", sets);
+        let plan = scenario("saga_orchestration/compensation_overtakes_its_step", sets);
         let mut runner = plan.runner();
         let broken = (1..=ANOMALY_SEEDS).filter(|seed| {
             let (_, judgements) = runner.judge(Seed(*seed));
-            judgements.iter().any(|one| one.property == "saga.termination" && violated(one))
+            falls("saga.termination", &judgements)
         });
         broken.count()
     };

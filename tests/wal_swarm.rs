@@ -14,54 +14,26 @@
 //! Budgets, optimized and on one core: a minute for all that is not ignored, five more for ten
 //! thousand seeds of every scenario, which is (`cargo test --release --test wal_swarm -- --ignored`).
 
+#[path = "common/pattern.rs"]
+mod pattern;
+
+use pattern::{Pattern, SEEDS, falls, hold, is_violated, plan, text};
 use splitbrain::{
-    base::{
-        ids::{NodeId, Seed},
-        text::source::Edited,
-    },
-    checkers::{Judgement, Verdict},
+    base::ids::{NodeId, Seed},
     engine::{
         facts::Fact,
-        protocol::StepInfo,
         signal::What,
         trace::{Entry, Kind, Recording},
     },
-    scenario::{
-        load::{edit, load},
-        plan::Plan,
-        registry::Registry,
-        run::Run,
-    },
+    scenario::{plan::Plan, run::Run},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
-const ABLATED_SEEDS_MAX: u64 = 3_000;
-
-fn text(name: &str) -> String {
-    let path = format!("{}/scenarios/wal/{name}.ron", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(path).expect("the scenario is there")
-}
-
-fn plan(name: &str, text: &str, sets: &[(&str, &str)]) -> Plan {
-    let sets: Vec<(String, String)> =
-        sets.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
-    let edited: Edited = edit(text, &sets).expect("the paths exist");
-    load(&Registry::built_in(), name, &edited)
-        .unwrap_or_else(|error| panic!("{name}: {:?}\n{text}", error.mistakes))
-}
-
-fn scenario(name: &str, sets: &[(&str, &str)]) -> Plan {
-    plan(name, &text(name), sets)
-}
-
-fn violated(judgement: &Judgement) -> bool {
-    matches!(judgement.verdict, Verdict::Violated(_))
-}
+const WAL: Pattern = Pattern { folder: "wal", protocol: "Wal" };
 
 /// The swarm with only those rules of which this says so, and other checks.
 fn swarm_of(keeps: impl Fn(&str) -> bool, checks: &str) -> Plan {
-    let text = text("swarm");
+    let text = text("wal/swarm");
     let lines = text.lines().filter(|line| match line.split_once("(id: \"") {
         Some((_, rest)) => keeps(rest.split('"').next().expect("an id")),
         None => true,
@@ -74,33 +46,6 @@ fn is_damage(id: &str) -> bool {
     matches!(id, "rot" | "misdirected")
 }
 
-/// In how many seeds each property is put to the test, and each rule has an effect.
-#[derive(Default)]
-struct Seen {
-    exercised: BTreeMap<&'static str, u64>,
-    effective: BTreeMap<String, u64>,
-}
-
-/// Every seed is green.
-fn holds(plan: &Plan, seeds: u64) -> Seen {
-    let mut runner = plan.runner();
-    let mut seen = Seen::default();
-    for seed in 1..=seeds {
-        let (_, judgements) = runner.judge(Seed(seed));
-        for judgement in &judgements {
-            let sound = matches!(judgement.verdict, Verdict::Holds | Verdict::NotExercised);
-            assert!(sound, "{}@{seed}: {judgement:?}", plan.name);
-            *seen.exercised.entry(judgement.property).or_default() +=
-                u64::from(judgement.exercised > 0);
-        }
-        for rule in runner.rules() {
-            *seen.effective.entry(rule.id).or_default() += u64::from(rule.counts.effects > 0);
-        }
-    }
-    println!("{seeds} seeds hold; exercised {:?}; effective {:?}", seen.exercised, seen.effective);
-    seen
-}
-
 /// How many nodes refused to serve.
 fn refusals(run: &Run) -> usize {
     let refuses = |what: &What| matches!(what, What::Stated(_, Fact::Refuses(_)));
@@ -109,19 +54,14 @@ fn refusals(run: &Run) -> usize {
 
 #[test]
 fn nothing_that_anyone_knows_is_lost_in_silence_and_everything_is_put_to_the_test() {
-    let seen = holds(&scenario("swarm", &[]), SEEDS);
-    assert_eq!(seen.exercised.len(), 6);
-    assert!(seen.exercised.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.exercised);
-    assert_eq!(seen.effective.len(), 8);
-    assert!(seen.effective.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.effective);
+    let held = hold(&WAL.scenario("swarm", &[]), SEEDS);
+    held.assert_exercised(6, SEEDS / 10).assert_effective(8, SEEDS / 10);
 }
 
 #[test]
 fn what_damages_nothing_is_survived_and_nobody_refuses() {
     let plan = swarm_of(|id| !is_damage(id), "[Recovery, Linearizable, Progress]");
-    let seen = holds(&plan, SEEDS);
-    assert_eq!(seen.effective.len(), 6);
-    assert!(seen.effective.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.effective);
+    hold(&plan, SEEDS).assert_effective(6, SEEDS / 10);
     let mut runner = plan.runner();
     for seed in 1..=SEEDS / 10 {
         assert_eq!(refusals(&runner.run(Seed(seed), Recording::Full)), 0, "{seed}");
@@ -132,9 +72,7 @@ fn what_damages_nothing_is_survived_and_nobody_refuses() {
 fn damage_is_refused_and_never_served() {
     let keeps = |id: &str| is_damage(id) || id == "crashes";
     let plan = swarm_of(keeps, "[Recovery, Linearizable]");
-    let seen = holds(&plan, SEEDS);
-    assert_eq!(seen.effective.len(), 3);
-    assert!(seen.effective.values().all(|seeds| *seeds > SEEDS / 10), "{:?}", seen.effective);
+    hold(&plan, SEEDS).assert_effective(3, SEEDS / 10);
     let mut runner = plan.runner();
     let refusing = (1..=SEEDS / 10)
         .filter(|seed| refusals(&runner.run(Seed(*seed), Recording::Full)) > 0)
@@ -147,14 +85,13 @@ fn damage_is_refused_and_never_served() {
 fn a_disk_that_lies_is_outside_the_promise() {
     let lies = r#"(id: "lies", when: Times(count: (1, 3), within: ("0s", "800ms")), do: BadDisk(node: Any, how: Lies, for: "10ms..80ms")),
         (id: "crashes","#;
-    let text = text("swarm").replacen("(id: \"crashes\",", lies, 1);
+    let text = text("wal/swarm").replacen("(id: \"crashes\",", lies, 1);
     let plan = plan("lies", &text, &[]);
     let mut runner = plan.runner();
     let mut lost = 0;
     for seed in 1..=SEEDS / 5 {
         let (_, judgements) = runner.judge(Seed(seed));
-        let falls = |property| judgements.iter().any(|j| j.property == property && violated(j));
-        lost += u64::from(falls("recovery.acknowledged"));
+        lost += u64::from(falls("recovery.acknowledged", &judgements));
     }
     println!("acknowledged writes are lost in {lost} of {} seeds", SEEDS / 5);
     assert!(lost > SEEDS / 500, "{lost}");
@@ -181,7 +118,7 @@ fn typed_records_on_a_disk_that_lies_are_outside_the_promise_too() {
         let plan = plan("lies", &text, &[]);
         let mut runner = plan.runner();
         let loses = |seed: &u64| {
-            let lost = runner.judge(Seed(*seed)).1.iter().any(violated);
+            let lost = runner.judge(Seed(*seed)).1.iter().any(is_violated);
             assert!(!lost || runner.rules()[0].counts.effects == 1, "the lie is what lost it");
             lost
         };
@@ -206,34 +143,9 @@ fn stage(step: &str) -> &'static str {
     }
 }
 
-/// Whether the property that a step guards is violated.
-fn falls(step: &StepInfo, judgements: &[Judgement]) -> bool {
-    judgements.iter().any(|judgement| judgement.property == step.guards && violated(judgement))
-}
-
 #[test]
 fn without_any_one_step_the_property_that_its_doc_names_falls() {
-    let registry = Registry::built_in();
-    let protocol = registry.protocols().find(|protocol| protocol.name() == "Wal");
-    let mut missed = Vec::new();
-    for step in protocol.expect("it is built in").steps() {
-        let ablated = scenario(stage(step.name), &[("ablate", &format!("[\"{}\"]", step.name))]);
-        let mut runner = ablated.runner();
-        let first = (1..=ABLATED_SEEDS_MAX).find(|seed| falls(step, &runner.judge(Seed(*seed)).1));
-        let Some(seed) = first else {
-            missed.push(step.name);
-            continue;
-        };
-        println!("{:22} {:22} falls first at seed {seed}", step.name, step.guards);
-        let whole = scenario(stage(step.name), &[("ablate", "[]")]);
-        let mut twin = whole.runner();
-        for seed in 1..=seed.max(50) {
-            let (_, judgements) = twin.judge(Seed(seed));
-            let broken = judgements.iter().find(|judgement| violated(judgement));
-            assert!(broken.is_none(), "the twin falls at {seed}: {broken:?}");
-        }
-    }
-    assert!(missed.is_empty(), "nobody misses {missed:?}");
+    WAL.assert_every_step_bears_load(stage);
 }
 
 /// A crash of the second boot after so many effects.
@@ -297,7 +209,7 @@ fn boots(run: &Run) -> Vec<(String, bool)> {
 
 fn unbroken(plan: &Plan, seed: u64) -> Run {
     let run = plan.runner().run(Seed(seed), Recording::Full);
-    let broken = run.judgements.iter().find(|judgement| violated(judgement));
+    let broken = run.judgements.iter().find(|judgement| is_violated(judgement));
     assert!(broken.is_none(), "{seed}: {broken:?}\n{}", plan.text);
     assert!(run.rules.iter().all(|rule| rule.counts.fired == 1), "{seed}\n{}", plan.text);
     run
@@ -353,34 +265,11 @@ fn recovery_may_crash_while_it_reads_and_while_it_syncs() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "long; run it with --release")]
 fn every_scenario_breaks_only_what_it_says_it_breaks_in_many_seeds() {
-    every_scenario_breaks_only_what_it_says(SEEDS / 10);
+    WAL.assert_scenarios_break_only_what_they_say(SEEDS / 10);
 }
 
 #[test]
 #[ignore = "minutes: cargo test --release --test wal_swarm -- --ignored"]
 fn every_scenario_breaks_only_what_it_says_it_breaks_in_ten_thousand_seeds() {
-    every_scenario_breaks_only_what_it_says(SEEDS);
-}
-
-fn every_scenario_breaks_only_what_it_says(seeds: u64) {
-    let folder = format!("{}/scenarios/wal", env!("CARGO_MANIFEST_DIR"));
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .expect("it is there")
-        .filter_map(|entry| entry.expect("it can be listed").file_name().into_string().ok())
-        .filter_map(|name| name.strip_suffix(".ron").map(str::to_owned))
-        .filter(|name| name != "swarm") // It has a test of its own.
-        .collect();
-    names.sort();
-    for name in names {
-        let plan = scenario(&name, &[]);
-        let expected = plan.expect.violations();
-        let mut runner = plan.runner();
-        for seed in 1..=seeds {
-            let (_, judgements) = runner.judge(Seed(seed));
-            let unexpected = judgements
-                .iter()
-                .find(|judgement| violated(judgement) && !expected.contains(&judgement.property));
-            assert!(unexpected.is_none(), "{name}@{seed}: {unexpected:?}");
-        }
-    }
+    WAL.assert_scenarios_break_only_what_they_say(SEEDS);
 }
