@@ -16,13 +16,16 @@ use crate::base::text::{decode::decode_named, source::Tree};
 use crate::{
     base::ids::{ClientId, NodeSet, OpId, TxnId},
     engine::{
-        facts::{Decision, Fact, Vote},
+        facts::{Decision, Fact, SagaEnd, Vote},
         operations::{Ending, Operation},
         runner::Outcome,
         signal::What,
     },
 };
 use proptest::prelude::*;
+
+mod variations;
+mod worlds;
 
 pub(super) const C: u16 = 0;
 pub(super) const P1: u16 = 1;
@@ -220,6 +223,7 @@ impl<'a> Case<'a> {
     pub(super) fn gives(&self, property: &str, signals: &[Signal], word: &str) -> Judgement {
         let judgement = self.judgement(property, signals);
         assert_eq!(judgement.verdict.word(), word, "{judgement:?} of {signals:#?}");
+        variations::agree(self, signals);
         judgement
     }
 }

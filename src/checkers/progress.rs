@@ -97,18 +97,23 @@ impl Checker for Progress {
             return evidence::no_such_property(property);
         }
         ensure(evidence::settled(signals), "faults were never over")?;
-        for (position, signal) in find(witness, signals)? {
+        let cited = find(witness, signals)?;
+        let last = |node| signals.iter().rposition(|signal| place(&signal.what) == Some(node));
+        let mut nodes = Vec::new();
+        for (position, signal) in cited {
             let Some(node) = place(&signal.what) else {
                 ensure(signal.what == What::Healed, "an event of no node, nor the end of faults")?;
                 continue;
             };
             ensure(self.waiting.contains(&node), "the node waits for nothing")?;
             ensure(evidence::is_up(signals, node), "the node is down")?;
-            let mut later = signals[position + 1..].iter();
-            let silent = !later.any(|signal| place(&signal.what) == Some(node));
-            ensure(silent, "the node was not silent after that")?;
+            ensure(last(node) == Some(position), "the node was not silent after that")?;
             ensure(witness.sentence.contains(self.catalog.node(node)), "the node is not named")?;
+            nodes.push(node);
         }
+        let is_shown = |node: &NodeId| nodes.contains(node) || last(*node).is_none();
+        ensure(!self.waiting.is_empty(), "nobody waits")?;
+        ensure(self.waiting.iter().all(is_shown), "somebody who waits is left out")?;
         Ok(())
     }
 }

@@ -176,20 +176,31 @@ fn is_early(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
         _ => None,
     });
     let Some(origin) = logs else { return Err("no logging of it is cited".to_owned()) };
-    ensure(cited.len() == 2 && origin != node, "a node may apply what it logged")?;
     let before = &signals[..at];
+    ensure(origin_of(before, lsn) == Some(origin), "another one logged what stands there")?;
+    ensure(cited.len() == 2 && origin != node, "a node may apply what it logged")?;
     let serving = recheck::lineage(before).1.filter(|&serving| serving != node);
     let mut sources = [Some(origin), serving].into_iter().flatten();
     ensure(!sources.any(|source| recheck::had_synced(before, source, lsn)), "it was synced")
+}
+
+/// Who logged the change that stands at a position of the lineage.
+fn origin_of(signals: &[Signal], lsn: u64) -> Option<NodeId> {
+    let (log, _) = recheck::lineage(signals);
+    let stands = *log.get((lsn as usize).checked_sub(1)?)?;
+    let logged = stated(signals).filter_map(|(_, node, fact)| match fact {
+        Fact::Logged { lsn: of, key, value } if of == lsn && (key, value) == stands => Some(node),
+        _ => None,
+    });
+    logged.last()
 }
 
 fn is_unordered(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
     let (at, node, lsn) = the_applied(cited)?;
     ensure(cited.len() == 1, "something else is cited")?;
     let before = &signals[..at];
-    if lsn == 0 || recheck::lineage(before).0.len() < lsn as usize {
-        return Ok(());
-    }
+    let Some(origin) = origin_of(before, lsn) else { return Ok(()) };
+    ensure(origin != node, "a node may apply what it logged")?;
     let (mut length, mut serving, mut last, mut furthest) = (0, None, 0, 0);
     for (_, by, fact) in stated(before) {
         match fact {

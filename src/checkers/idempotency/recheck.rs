@@ -103,7 +103,9 @@ pub(super) fn refused_and_charged(cited: &[Found], signals: &[Signal]) -> Checke
 }
 
 pub(super) fn unanswered(cited: &[Found], signals: &[Signal]) -> Checked {
-    let [accepted, silence] = pair(cited)?;
+    let [one, other] = pair(cited)?;
+    // Who accepts late does so behind the silence.
+    let (accepted, silence) = if end(one).is_ok() { (other, one) } else { (one, other) };
     let (op, ending) = end(silence)?;
     asked(signals, op)?;
     ensure(ending == Ending::Unknown, "it was answered")?;

@@ -219,7 +219,14 @@ pub(in crate::checkers) fn stands_no_more(
     );
     let logged: Vec<usize> = logged.map(|(at, ..)| at).collect();
     let is_before = logged.iter().any(|&at| at < recovered);
+    let is_of_it =
+        |operation| matches!(operation, Operation::Write { key, value } if (key, value) == name);
+    let asks =
+        |signal: &Signal| matches!(signal.what, What::Invoked(_, _, asked) if is_of_it(asked));
     ensure(is_before || heard < recovered, "it came after the recovery")?;
+    ensure(is_before || signals.iter().any(asks), "nobody ever wrote it")?;
+    let stood = logged.iter().any(|&at| at < recovered && stands(at + 1));
+    ensure(!stood || stands(recovered), "it was lost before")?;
     let again = |&at: &usize| at > recovered && at < until && stands(at + 1);
     ensure(!logged.iter().any(again), "it was logged again")
 }
