@@ -344,8 +344,9 @@ fn any_signal_of_a_log() -> impl Strategy<Value = What> {
         3 => (0..3_u16, name()).prop_map(|(node, (key, value))| {
             fact(node, Fact::Holds { key, value, beside: 0 })
         }),
-        3 => (0..2_u32, name()).prop_map(|(op, (key, value))| {
-            registers::asked(op, 0, Operation::Write { key, value })
+        // Values that clients write are unique.
+        3 => (0..2_u32, 0..2_u32).prop_map(|(op, key)| {
+            registers::asked(op, 0, Operation::Write { key, value: i64::from(op) + 1 })
         }),
         1 => (0..2_u32).prop_map(|key| registers::asked(2, 1, Operation::Read { key })),
         2 => (0..3_i64).prop_map(|value| registers::told(2, Some(value))),
@@ -359,6 +360,7 @@ fn any_history() -> impl Strategy<Value = Vec<Signal>> {
         let mut story = Vec::new();
         let mut logs: [Vec<What>; 3] = Default::default();
         let (mut asked, mut ended) = (Vec::new(), Vec::new());
+        let mut commits = 0;
         for (at, (what, luck)) in (0..).map(|step| step * 100).zip(script) {
             match what {
                 What::Crashed(node) => {
@@ -367,6 +369,16 @@ fn any_history() -> impl Strategy<Value = Vec<Signal>> {
                     log.truncate(luck as usize % (log.len() + 1));
                     story.extend(log.iter().map(|&fact| (at + 50, again(fact))));
                 }
+                // One node commits, with numbers that rise, and says what that makes of the key.
+                What::Stated(_, Fact::Commits { key, event, .. }) => {
+                    commits += 1;
+                    let value = (luck % 3) as i64;
+                    let commit = fact(C, Fact::Commits { number: commits, key, event });
+                    let both = [commit, fact(C, Fact::Holds { key, value, beside: 0 })];
+                    logs[usize::from(C)].extend(both);
+                    story.extend(both.map(|what| (at, what)));
+                }
+                What::Stated(NodeId(C), Fact::Holds { .. }) if commits > 0 => {}
                 What::Stated(node, _) => {
                     logs[usize::from(node.0)].push(what);
                     story.push((at, what));

@@ -177,7 +177,7 @@ fn is_early(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
     });
     let Some(origin) = logs else { return Err("no logging of it is cited".to_owned()) };
     let before = &signals[..at];
-    ensure(origin_of(before, lsn) == Some(origin), "another one logged what stands there")?;
+    ensure(origin_of(before, lsn) == Some(origin), "another node logged what stands there")?;
     ensure(cited.len() == 2 && origin != node, "a node may apply what it logged")?;
     let serving = recheck::lineage(before).1.filter(|&serving| serving != node);
     let mut sources = [Some(origin), serving].into_iter().flatten();
@@ -186,13 +186,22 @@ fn is_early(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
 
 /// Who logged the change that stands at a position of the lineage.
 fn origin_of(signals: &[Signal], lsn: u64) -> Option<NodeId> {
-    let (log, _) = recheck::lineage(signals);
-    let stands = *log.get((lsn as usize).checked_sub(1)?)?;
-    let logged = stated(signals).filter_map(|(_, node, fact)| match fact {
-        Fact::Logged { lsn: of, key, value } if of == lsn && (key, value) == stands => Some(node),
-        _ => None,
-    });
-    logged.last()
+    let (mut origins, mut serving) = (Vec::new(), None);
+    for (_, node, fact) in stated(signals) {
+        match fact {
+            Fact::Logged { lsn, .. }
+                if *serving.get_or_insert(node) == node && lsn == origins.len() as u64 + 1 =>
+            {
+                origins.push(node);
+            }
+            Fact::Recovered(upto) => {
+                serving = (!origins.is_empty()).then_some(node);
+                origins.truncate(upto as usize);
+            }
+            _ => {}
+        }
+    }
+    origins.get((lsn as usize).checked_sub(1)?).copied()
 }
 
 fn is_unordered(cited: &[Found], signals: &[Signal]) -> Result<(), String> {
