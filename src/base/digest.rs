@@ -43,6 +43,14 @@ impl Fold {
         self.right = (self.right.rotate_left(29) ^ word).wrapping_mul(RIGHT);
     }
 
+    /// Folds words in, one after the other.
+    #[inline]
+    pub fn words<const N: usize>(&mut self, words: [u64; N]) {
+        for word in words {
+            self.word(word);
+        }
+    }
+
     /// Folds bytes in, after their number.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u64);

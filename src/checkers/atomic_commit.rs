@@ -166,14 +166,14 @@ impl Checker for AtomicCommit {
     }
 
     fn fold(&self, fold: &mut Fold) {
-        fold.word(u64::from(self.weather.is_disturbed()));
-        fold.word(u64::from(self.unfounded.is_some()));
+        let flags = [self.weather.is_disturbed(), self.unfounded.is_some()];
+        fold.words(flags.map(u64::from));
+        fold.word(self.txns.len() as u64);
         for (txn, said) in &self.txns {
-            let said_so = [said.no.is_some(), said.commit.is_some(), said.abort.is_some()];
-            let flags = said_so
-                .iter()
-                .fold(u64::from(said.excused), |flags, &flag| flags << 1 | u64::from(flag));
-            fold.word(u64::from(txn.0) << 8 | flags);
+            let said_so =
+                [said.excused, said.no.is_some(), said.commit.is_some(), said.abort.is_some()];
+            fold.word(u64::from(txn.0));
+            fold.words(said_so.map(u64::from));
             fold.word(digest(&said.yes).fold.short());
         }
         self.stands.fold(fold);

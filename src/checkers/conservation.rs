@@ -148,18 +148,16 @@ impl Checker for Conservation {
     fn fold(&self, fold: &mut Fold) {
         for (node, stages) in self.stages.iter() {
             for (kind, list) in [(1, &stages.pending), (2, &stages.landed)] {
-                fold.word((list.len() as u64) << 32 | u64::from(node.0) << 2 | kind);
+                fold.words([kind, u64::from(node.0), list.len() as u64]);
                 for stage in list {
-                    fold.word(u64::from(stage.txn.0) << 32 | u64::from(stage.key));
-                    fold.word(stage.before as u64);
-                    fold.word(stage.after as u64);
+                    fold.words([u64::from(stage.txn.0), u64::from(stage.key)]);
+                    fold.words([stage.before as u64, stage.after as u64]);
                 }
             }
         }
         fold.word(self.first.len() as u64);
         for (&key, first) in &self.first {
-            fold.word(u64::from(key));
-            fold.word(first.before as u64);
+            fold.words([u64::from(key), first.before as u64]);
         }
         self.committed.keys().for_each(|txn| fold.word(u64::from(txn.0)));
     }

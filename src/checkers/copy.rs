@@ -193,7 +193,8 @@ impl Checker for Copy {
     fn fold(&self, fold: &mut Fold) {
         fold.word(u64::from(self.back.is_some()));
         for (node, place) in self.nodes.iter() {
-            fold.word(u64::from(node.0) << 1 | u64::from(place.down));
+            fold.words([u64::from(node.0), u64::from(place.down)]);
+            fold.words([place.commits.len() as u64, place.shown.len() as u64]);
             for ((key, number), commit) in &place.commits {
                 fold_state(fold, (*key, *number, commit.value));
             }
@@ -209,9 +210,8 @@ impl Checker for Copy {
 }
 
 fn fold_state(fold: &mut Fold, (key, number, value): (u32, u64, Option<i64>)) {
-    fold.word(u64::from(key) << 1 | u64::from(value.is_some()));
-    fold.word(number);
-    fold.word(value.unwrap_or_default() as u64);
+    fold.words([u64::from(key), number]);
+    fold.words([u64::from(value.is_some()), value.unwrap_or_default() as u64]);
 }
 
 /// Whether something is said for the first time.

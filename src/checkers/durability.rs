@@ -156,12 +156,11 @@ impl Checker for Durability {
     }
 
     fn fold(&self, fold: &mut Fold) {
-        fold.word(u64::from(self.weather.is_disturbed()));
+        fold.words([u64::from(self.weather.is_disturbed()), self.txns.len() as u64]);
         for (txn, said) in &self.txns {
-            let flags = u64::from(said.acknowledged.is_some()) << 2
-                | u64::from(said.commit.is_some()) << 1
-                | u64::from(said.traced);
-            fold.word(u64::from(txn.0) << 8 | flags);
+            let flags = [said.acknowledged.is_some(), said.commit.is_some(), said.traced];
+            fold.word(u64::from(txn.0));
+            fold.words(flags.map(u64::from));
             fold.word(digest(&said.rests_on).fold.short());
         }
         self.knowledge.fold(fold);

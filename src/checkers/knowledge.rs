@@ -96,16 +96,17 @@ impl Knowledge {
     /// Folds in who is down and what each node that is up knows; of one that is down, its boot will
     /// tell.
     pub fn fold(&self, fold: &mut Fold) {
-        let down = self.nodes.iter().filter(|(_, mind)| mind.down);
-        down.for_each(|(node, _)| fold.word(1 << 16 | u64::from(node.0)));
+        for (node, mind) in self.nodes.iter() {
+            fold.words([u64::from(node.0), u64::from(mind.down)]);
+        }
         for (node, txn, known) in self.of_the_living() {
             let decided = match known.decided {
                 None => 0,
                 Some(Decision::Commit) => 1,
                 Some(Decision::Abort) => 2,
             };
-            let flags = decided << 1 | u64::from(known.yes.is_some());
-            fold.word(u64::from(txn.0) << 32 | u64::from(node.0) << 4 | flags);
+            fold.words([u64::from(node.0), u64::from(txn.0)]);
+            fold.words([decided, u64::from(known.yes.is_some())]);
         }
     }
 

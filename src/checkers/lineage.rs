@@ -301,25 +301,19 @@ impl Lineage {
         for change in &self.changes {
             let node = place(&change.what).map_or(0, |node| u64::from(node.0));
             let (key, value) = name(change).unwrap_or_default();
-            for word in [node, u64::from(key), value.cast_unsigned()] {
-                fold.word(word);
-            }
+            fold.words([node, u64::from(key), value.cast_unsigned()]);
         }
         for (node, copy) in self.copies.iter() {
-            fold.word(u64::from(node.0) << 1 | u64::from(copy.from_disk));
-            for word in [copy.synced, copy.applied, copy.position] {
-                fold.word(word);
-            }
+            fold.words([u64::from(node.0), u64::from(copy.from_disk)]);
+            fold.words([copy.synced, copy.applied, copy.position]);
         }
-        self.asked.keys().for_each(|op| fold.word(1 << 40 | u64::from(op.0)));
+        fold.word(self.asked.len() as u64);
+        self.asked.keys().for_each(|op| fold.word(u64::from(op.0)));
         for ((key, value), write) in &self.writes {
             let lost = write.lost.map_or(0, |(how, _)| how as u64 + 1);
-            let flags = u64::from(write.told.is_some()) | u64::from(write.read.is_some()) << 1;
             let lsn = write.logged.map_or(0, |(lsn, _)| lsn);
-            let words = [u64::from(*key), value.cast_unsigned(), lost << 2 | flags, lsn];
-            for word in words {
-                fold.word(word);
-            }
+            fold.words([u64::from(*key), value.cast_unsigned(), lsn, lost]);
+            fold.words([write.told.is_some(), write.read.is_some()].map(u64::from));
         }
     }
 }

@@ -203,10 +203,9 @@ impl Checker for Publication {
     }
 
     fn fold(&self, fold: &mut Fold) {
-        fold.word(u64::from(self.twice.is_some()));
+        fold.words([u64::from(self.twice.is_some()), self.commits.len() as u64]);
         for (&event, commit) in &self.commits {
-            fold.word(event);
-            fold.word(commit.number << 32 | u64::from(commit.key));
+            fold.words([event, commit.number, u64::from(commit.key)]);
         }
         self.sequence.iter().for_each(|event| fold.word(*event));
     }

@@ -199,19 +199,15 @@ impl Checker for Recovery {
         self.broken.iter().for_each(|broken| fold.word(u64::from(broken.is_some())));
         self.lineage.fold(fold);
         for served in [&self.open, &self.last].into_iter().flatten() {
-            for word in [u64::from(served.node.0), served.upto] {
-                fold.word(word);
-            }
+            fold.words([u64::from(served.node.0), served.upto, u64::from(served.whole)]);
+            fold.word(served.holds.len() as u64);
             for (key, (value, _)) in &served.holds {
-                for word in [u64::from(*key), value.cast_unsigned()] {
-                    fold.word(word);
-                }
+                fold.words([u64::from(*key), value.cast_unsigned()]);
             }
-            fold.word(u64::from(served.whole));
         }
-        fold.word(u64::from(self.open.is_some()));
-        for (node, refused) in self.refused.iter().filter(|(_, refused)| refused.is_some()) {
-            fold.word(u64::from(node.0) << 1 | u64::from(refused.is_some()));
+        fold.words([self.open.is_some(), self.last.is_some()].map(u64::from));
+        for (node, refused) in self.refused.iter() {
+            fold.words([u64::from(node.0), u64::from(refused.is_some())]);
         }
     }
 

@@ -122,7 +122,7 @@ impl Checker for SagaIsolation {
         ensure(one.1 == other.1 && other.1 == back.1, "they are of different balances")?;
         ensure(one.0 == back.0 && one.0 != other.0, "they are not of two sagas")?;
         let undoes = |found: &Found| {
-            signals.iter().any(|signal| {
+            signals[..found.0].iter().any(|signal| {
                 let same = (signal.at, signal.event) == (found.1.at, found.1.event);
                 same && matches!(signal.what, What::Stated(_, Fact::UndidStep(of, _)) if of == back.0)
             })

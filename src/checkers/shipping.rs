@@ -112,7 +112,7 @@ impl Checker for Shipping {
     }
 
     fn fold(&self, fold: &mut Fold) {
-        fold.word(u64::from(self.early.is_some()) << 1 | u64::from(self.unordered.is_some()));
+        fold.words([self.early.is_some(), self.unordered.is_some()].map(u64::from));
         self.lineage.fold(fold);
     }
 

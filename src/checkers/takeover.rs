@@ -145,7 +145,7 @@ impl Checker for Takeover {
     }
 
     fn fold(&self, fold: &mut Fold) {
-        fold.word(u64::from(self.lost.is_some()) << 1 | u64::from(self.unbounded.is_some()));
+        fold.words([self.lost.is_some(), self.unbounded.is_some()].map(u64::from));
         self.lineage.fold(fold);
     }
 

@@ -54,7 +54,7 @@ impl Stands {
         words.dedup();
         for (txn, node, decision) in words {
             let decision = u64::from(decision == Decision::Commit);
-            fold.word(u64::from(txn.0) << 32 | u64::from(node.0) << 1 | decision);
+            fold.words([u64::from(txn.0), u64::from(node.0), decision]);
         }
     }
 

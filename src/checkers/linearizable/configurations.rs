@@ -87,7 +87,7 @@ impl Configurations {
                 fold.word(*value as u64);
                 fold.word(placed.len() as u64);
                 for (op, answer) in placed {
-                    fold.word(u64::from(op.0) << 1 | u64::from(answer.is_some()));
+                    fold.words([u64::from(op.0), u64::from(answer.is_some())]);
                     fold.word(answer.unwrap_or(0) as u64);
                 }
             }

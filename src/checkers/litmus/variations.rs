@@ -12,8 +12,8 @@
 //! line, so what both say of many stories is right, or wrong twice. A variation need not be legal or
 //! illegal by intention: nobody has to say beforehand what comes of it.
 //!
-//! Limits: what no world could tell is left out (`worlds.rs`). Witnesses of three events and more
-//! are tried with the judge's own only. What a fold forgets within an event is not seen.
+//! Limits: what no world could tell is left out (`worlds.rs`). Of long stories witnesses of three
+//! events are not all tried, of any story those of four. What a fold forgets within an event is not seen.
 
 use super::{worlds::could_be_told, *};
 use crate::base::time::Duration;
@@ -135,14 +135,23 @@ fn disagreements(
     odd.collect()
 }
 
-/// Witnesses that cite one event, or two.
+/// Witnesses that cite one event, or two, or three of a short story.
 fn witnesses(story: &[Signal]) -> impl Iterator<Item = Witness> {
     let cite = |cited: &[Signal]| evidence::witness(String::new(), cited);
-    let pairs = (0..story.len()).flat_map(move |one| {
-        (one + 1..story.len()).map(move |other| cite(&[story[one], story[other]]))
+    let behind = move |place: usize| place + 1..story.len();
+    let pairs = (0..story.len()).flat_map(move |one| behind(one).map(move |two| (one, two)));
+    let short = if story.len() <= SHORT { story.len() } else { 0 };
+    let triples = (0..short).flat_map(move |one| {
+        behind(one).flat_map(move |two| behind(two).map(move |three| [one, two, three]))
     });
-    story.iter().map(move |signal| cite(&[*signal])).chain(pairs)
+    let singles = story.iter().map(move |signal| cite(&[*signal]));
+    singles
+        .chain(pairs.map(move |(one, two)| cite(&[story[one], story[two]])))
+        .chain(triples.map(move |places| cite(&places.map(|place| story[place]))))
 }
+
+/// How many signals a story has at most whose witnesses of three events are all tried.
+const SHORT: usize = 8;
 
 /// What became of a beginning: what is broken after it, and after each signal of the rest.
 type Fate = Vec<Vec<&'static str>>;

@@ -152,25 +152,23 @@ impl Story {
             fold.word(length as u64);
         }
         for plan in &self.plans {
-            let place = u64::from(plan.node.0) << 16 | u64::from(plan.step);
-            fold.word(place << 8 | (plan.kind as u64) << 1 | u64::from(plan.stands));
-            fold.word(u64::from(plan.after));
+            fold.words([u64::from(plan.node.0), u64::from(plan.step), u64::from(plan.after)]);
+            fold.words([plan.kind as u64, u64::from(plan.stands)]);
         }
         for deed in &self.deeds {
-            let place = u64::from(deed.node.0) << 16 | u64::from(deed.step);
-            fold.word(place << 8 | (deed.what as u64) << 1 | u64::from(deed.stands));
+            fold.words([u64::from(deed.node.0), u64::from(deed.step)]);
+            fold.words([deed.what as u64, u64::from(deed.stands)]);
         }
         for Move { node, account, by, .. } in &self.moves {
-            fold.word(u64::from(node.0) << 32 | u64::from(*account));
-            fold.word(*by as u64);
+            fold.words([u64::from(node.0), u64::from(*account), *by as u64]);
         }
         for end in &self.ends {
-            fold.word(u64::from(end.node.0) << 8 | (end.end as u64) << 1 | u64::from(end.stands));
+            fold.words([u64::from(end.node.0), end.end as u64, u64::from(end.stands)]);
         }
-        fold.word((self.late.len() as u64) << 32 | self.outlived.len() as u64);
+        fold.words([self.late.len() as u64, self.outlived.len() as u64]);
         self.late.iter().for_each(|step| fold.word(u64::from(*step)));
         for (kept, under, _) in &self.outlived {
-            fold.word(u64::from(*kept) << 16 | u64::from(*under));
+            fold.words([u64::from(*kept), u64::from(*under)]);
         }
     }
 }
