@@ -50,6 +50,8 @@ pub(super) enum Turn {
     Told(Name),
     /// A client has read what a write wrote.
     Read(Name),
+    /// A client was told of a write before, and a node logged it that serves no more.
+    Astray(Name),
 }
 
 /// A node serves from what it found.
@@ -167,6 +169,9 @@ impl Lineage {
         if *self.serving.get_or_insert(node) != node {
             if !known && write.logged.is_none() {
                 write.lost = Some((How::Astray, *signal));
+                if write.told.is_some() {
+                    return Turn::Astray((key, value));
+                }
             }
             return Turn::Nothing;
         }

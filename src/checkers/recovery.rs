@@ -160,7 +160,7 @@ impl Checker for Recovery {
             Turn::Misfit => self.on_misfit(signal),
             Turn::Told(name) => self.lost_late(ACKNOWLEDGED, name, signal),
             Turn::Read(name) => self.lost_late(READ, name, signal),
-            Turn::Nothing => {}
+            Turn::Astray(_) | Turn::Nothing => {}
         }
         if matches!(signal.what, What::Stated(_, Fact::Logged { .. })) {
             self.last = None;

@@ -111,7 +111,7 @@ impl Checker for Takeover {
             Turn::Recovered(recovered) if recovered.how == How::Takeover => {
                 self.on_takeover(&recovered, signal);
             }
-            Turn::Told(name) => self.on_told(name),
+            Turn::Told(name) | Turn::Astray(name) => self.on_told(name),
             _ => {}
         }
     }
@@ -199,7 +199,7 @@ impl Takeover {
         self.mode == Mode::Synchronous || logged.is_some_and(|(lsn, _)| lsn <= reached)
     }
 
-    /// A client is told of a write that is lost already.
+    /// A client is told of a write that is lost already, or was told of one that goes astray.
     fn on_told(&mut self, name: Name) {
         let Some(write) = self.lineage.write(name) else { return };
         let (how, by) = match write.lost {
@@ -290,8 +290,8 @@ fn is_lost(cited: &[Found], signals: &[Signal], mode: Mode) -> Result<(), String
         let Some((at, node, _)) = logged else { return Err("nobody lost it".to_owned()) };
         let serving = recheck::lineage(&signals[..at]).1;
         ensure(serving.is_some_and(|serving| serving != node), "who logged it served")?;
-        let stands = recheck::lineage(&signals[..heard]).0.contains(&name);
-        return ensure(at < heard && !stands, "it is in the log");
+        let stands = recheck::lineage(&signals[..heard.max(at)]).0.contains(&name);
+        return ensure(!stands, "it is in the log");
     }
     let (position, node, _) = takeover(cited, signals)?;
     recheck::stands_no_more(signals, (position, heard), name)?;

@@ -102,7 +102,7 @@ fn later(story: &[Signal], place: usize, by: Duration) -> Vec<Signal> {
 const IN_PART: [&str; 2] = ["durability", "saga.forward_after_pivot"];
 
 /// By property, what judge and recheck do not agree on.
-fn disagreements(
+pub(super) fn disagreements(
     case: &Case<'_>,
     checker: &mut dyn Checker,
     story: &[Signal],
@@ -202,7 +202,7 @@ fn fate(checker: &mut dyn Checker, rest: &[Signal]) -> Fate {
 }
 
 /// A story, a line per signal.
-fn told(story: &[Signal]) -> String {
+pub(super) fn told(story: &[Signal]) -> String {
     let line = |signal: &Signal| format!("\n  {:?} {} {:?}", signal.event, signal.at, signal.what);
     story.iter().map(line).collect()
 }

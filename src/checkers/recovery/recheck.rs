@@ -217,16 +217,26 @@ pub(in crate::checkers) fn stands_no_more(
     let logged = stated(signals).filter(
         |(_, _, fact)| matches!(fact, Fact::Logged { key, value, .. } if (*key, *value) == name),
     );
-    let logged: Vec<usize> = logged.map(|(at, ..)| at).collect();
-    let is_before = logged.iter().any(|&at| at < recovered);
-    let is_of_it =
-        |operation| matches!(operation, Operation::Write { key, value } if (key, value) == name);
-    let asks =
-        |signal: &Signal| matches!(signal.what, What::Invoked(_, _, asked) if is_of_it(asked));
+    let logged: Vec<(usize, NodeId)> = logged.map(|(at, node, _)| (at, node)).collect();
+    let is_astray = |&(at, node): &(usize, NodeId)| {
+        at < recovered && lineage(&signals[..at]).1.is_some_and(|serving| serving != node)
+    };
+    let went_astray = logged.iter().any(is_astray);
+    let logged: Vec<usize> = logged.into_iter().map(|(at, _)| at).collect();
+    let is_before = logged.iter().any(|&at| at < recovered && stands(at + 1));
+    let is_known = signals[..heard].iter().any(|signal| match signal.what {
+        What::Invoked(_, _, Operation::Write { key, value })
+        | What::Stated(_, Fact::Logged { key, value, .. }) => (key, value) == name,
+        _ => false,
+    });
+    let lost_before = stated(signals).any(|(at, _, fact)| {
+        (heard..recovered).contains(&at) && matches!(fact, Fact::Recovered(_))
+    });
     ensure(is_before || heard < recovered, "it came after the recovery")?;
-    ensure(is_before || signals.iter().any(asks), "nobody ever wrote it")?;
-    let stood = logged.iter().any(|&at| at < recovered && stands(at + 1));
-    ensure(!stood || stands(recovered), "it was lost before")?;
+    ensure(is_before || is_known, "nobody ever wrote it")?;
+    ensure(is_before || !lost_before, "it was lost before")?;
+    ensure(!is_before || stands(recovered), "it was lost before")?;
+    ensure(is_before || !went_astray, "it was lost where it was logged")?;
     let again = |&at: &usize| at > recovered && at < until && stands(at + 1);
     ensure(!logged.iter().any(again), "it was logged again")
 }
