@@ -286,6 +286,18 @@ fn every_check_judges_its_properties_in_order_and_an_empty_run_tests_none() {
 }
 
 #[test]
+fn what_can_be_explored_is_judged_and_nothing_is_broken_before_anything_happens() {
+    for entry in all() {
+        let mut checker = Case::of(entry.name).build();
+        let judged = |name: &str| entry.properties.iter().any(|info| info.name == name);
+        assert!(checker.explorable().iter().all(|name| judged(name)), "{}", entry.name);
+        let is_forked = checker.fork().is_some();
+        assert_eq!(is_forked, !checker.explorable().is_empty(), "{}", entry.name);
+        assert_eq!(checker.broken(), Vec::<&str>::new(), "{}", entry.name);
+    }
+}
+
+#[test]
 fn a_setting_that_no_check_knows_is_refused() {
     let catalog = Arc::new(Catalog::named(&["c"]));
     for entry in all() {

@@ -93,7 +93,7 @@ fn repeated(story: &[Signal], place: usize) -> Vec<Signal> {
 /// All from a place on, so much later.
 fn later(story: &[Signal], place: usize, by: Duration) -> Vec<Signal> {
     let mut story = story.to_vec();
-    story[place..].iter_mut().for_each(|signal| signal.at = signal.at + by);
+    story[place..].iter_mut().for_each(|signal| signal.at += by);
     story
 }
 
@@ -180,7 +180,9 @@ fn folds_tell_apart(case: &Case<'_>, story: &[Signal]) {
         let goes_on = |beginning: &Vec<Signal>| could_be_told(&[beginning, rest].concat(), story);
         for beginning in retold(beginning).into_iter().filter(goes_on) {
             let mut checker = case.build();
-            beginning.iter().for_each(|signal| checker.on_signal(signal));
+            for signal in &beginning {
+                checker.on_signal(signal);
+            }
             let mut fold = Fold::NEW;
             checker.fold(&mut fold);
             let fate = fate(checker.fork().expect("it can be forked").as_mut(), rest);

@@ -92,7 +92,9 @@ impl World {
         };
         let mut world =
             Self { asks: original.iter().filter_map(asks).collect(), ..Self::default() };
-        story.iter().for_each(|signal| world.goes_on(signal.what));
+        for signal in story {
+            world.goes_on(signal.what);
+        }
         world
     }
 
