@@ -34,7 +34,7 @@ const FLOAT_NAMES: &str = "src/base/labels.rs";
 const WITHOUT_SCENARIOS: [(&str, &str); 1] = [("relay", "a toy that proves the seam")];
 
 /// Files beside a registry that are parts of its entries.
-const SHARED_PARTS: [&str; 4] = ["evidence", "knowledge", "lineage", "litmus"];
+const SHARED_PARTS: [&str; 5] = ["evidence", "knowledge", "lineage", "litmus", "numbered"];
 
 /// Folders of scenarios that are not about one pattern.
 const ACROSS_PATTERNS: [&str; 4] = ["course", "regressions", "incidents", "studies"];
