@@ -189,3 +189,14 @@ fn a_node_that_refuses_loses_nothing_silently() {
     untested(ACKNOWLEDGED, &story);
     untested(READ, &story);
 }
+
+#[test]
+fn second_recoveries_count_unless_both_come_to_nothing() {
+    let twice = |first, second| {
+        let value = |upto| if upto == 1 { holds(P1, 7) } else { DISTURBED };
+        let says = [recovered(P1, first), value(first), crash(P1), boot(P1)];
+        let story = after_a_crash(&[&says[..], &[recovered(P1, second), value(second)]].concat());
+        Case::of("Recovery").judgement(IDEMPOTENT, &tell(&story)).exercised
+    };
+    assert_eq!([twice(0, 0), twice(0, 1), twice(1, 0), twice(1, 1)], [0, 1, 1, 1]);
+}
