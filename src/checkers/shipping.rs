@@ -286,7 +286,8 @@ mod tests {
         let sentence = illegal(ORDER, &story(&[applied(P2, 1), applied(P2, 3)]));
         assert_eq!(sentence, "p2 applied the change at 3 at 5ms; it had applied 1 last");
         illegal(ORDER, &story(&[applied(P2, 1), applied(P2, 1)]));
-        illegal(ORDER, &story(&[applied(P2, 2)]));
+        let sentence = illegal(ORDER, &story(&[applied(P2, 2)]));
+        assert!(sentence.ends_with("it had applied 0 last"), "{sentence}");
         let sentence = illegal(ORDER, &[logged(P1, 1, 7), synced(P1, 1), applied(P2, 2)]);
         assert!(sentence.ends_with("nobody logged it"), "{sentence}");
         untested(ORDER, &log);
