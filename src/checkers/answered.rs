@@ -166,4 +166,11 @@ mod tests {
         untested(READS, &[read(1)]);
         legal(READS, &[read(1), read(2), told_ok(2)]);
     }
+
+    #[test]
+    fn those_that_gave_up_are_counted() {
+        let story = [read(1), read(2), read(3), given_up(1), told_ok(2), given_up(3)];
+        let judgement = Case::of("Answered").gives(READS, &tell(&story), "violated");
+        assert_eq!((judgement.exercised, &*judgement.note), (3, "2 operations of 3 unanswered"));
+    }
 }

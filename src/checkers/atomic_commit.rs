@@ -397,7 +397,8 @@ mod tests {
     #[test]
     fn an_abort_needs_a_no_a_time_out_or_a_fault() {
         legal(NONTRIVIALITY, &[yes(P1, 1), commit(C, 1)]);
-        illegal(NONTRIVIALITY, &[yes(P1, 1), abort(C, 1)]);
+        let sentence = illegal(NONTRIVIALITY, &[yes(P1, 1), abort(C, 1)]);
+        assert_eq!(sentence, "c aborted t1 at 1ms without fault, time-out or no");
         untested(NONTRIVIALITY, &[no(P1, 1), abort(C, 1)]);
         untested(NONTRIVIALITY, &[yes(P1, 1), timed_out(C, 1), abort(C, 1)]);
         untested(NONTRIVIALITY, &[yes(P1, 1), DISTURBED, abort(C, 1)]);
@@ -498,5 +499,11 @@ mod tests {
         assert!(!recheck(AGREEMENT, pair(0, 2)), "no contradiction");
         assert!(!recheck(AGREEMENT, pair(1, 2)) && !recheck(STABILITY, pair(0, 3)));
         assert_eq!(signals[3].at, Time::from_millis(3));
+    }
+
+    #[test]
+    fn a_vote_of_a_node_that_no_set_can_hold_is_no_trouble() {
+        let judged = Case::of("AtomicCommit").judgements(&tell(&[yes(64, 1), commit(64, 1)]));
+        assert!(judged.iter().all(|judged| judged.verdict.word() != "violated"), "{judged:?}");
     }
 }

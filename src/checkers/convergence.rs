@@ -199,7 +199,7 @@ fn quiet_since(signals: &[Signal], key: Option<u32>) -> Result<Time, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::litmus::registers::{read, write};
+    use super::super::litmus::registers::{asked, read, told, write};
     use super::super::litmus::*;
     use super::*;
 
@@ -236,5 +236,29 @@ mod tests {
         case.gives(CONVERGENCE, &timed(&calls, &[(500, DISTURBED)]), "not_exercised");
         case.gives(CONVERGENCE, &timed(&calls, &[(0, DISTURBED), (1, HEALED)]), "violated");
         case.gives(CONVERGENCE, &timed(&calls, &[(0, DISTURBED), (2, HEALED)]), "not_exercised");
+    }
+
+    #[test]
+    fn a_witness_of_a_read_that_came_too_early_or_before_a_write_was_over_is_refused() {
+        let case = Case::of("Convergence");
+        let reads = [(1_000, read(2, 1, 0)), (1_100, read(3, 0, 5))];
+        let early = timed(&[(0, write(1, 0, 5)), reads[0], reads[1]], &[]);
+        case.refuses(CONVERGENCE, &early, &[2, 3, 4, 5]);
+        let late = timed(&[(0, read(2, 1, 0)), (1, write(1, 0, 5)), (3, read(3, 0, 5))], &[]);
+        let at_once = Case { settings: "(within: \"0s\")", ..Case::of("Convergence") };
+        at_once.gives(CONVERGENCE, &late, "not_exercised");
+        at_once.refuses(CONVERGENCE, &late, &[0, 1, 4, 5]);
+        at_once.refuses(CONVERGENCE, &late, &[0, 2, 4, 5]);
+    }
+
+    #[test]
+    fn an_exchange_is_no_read_though_it_finds_a_value() {
+        let exchange = Operation::Cas { key: 7, expected: 5, value: 6 };
+        let [exchanges, done] = [asked(1, 0, exchange), told(1, None)];
+        let [asks, sees] = read(2, 1, 6);
+        let signals = tell_at(&[(0, exchanges), (0, done), (1, asks), (2, sees)]);
+        let case = Case { settings: "(within: \"0s\")", ..Case::of("Convergence") };
+        case.gives(CONVERGENCE, &signals, "not_exercised");
+        case.refuses(CONVERGENCE, &signals, &[0, 1, 2, 3]);
     }
 }

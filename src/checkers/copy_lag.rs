@@ -273,4 +273,18 @@ mod tests {
         let case = Case { settings: r#"(limit: "1s")"#, ..Case::of("CopyLag") };
         case.gives(LAG, &story(20, 1), "holds");
     }
+
+    #[test]
+    fn a_copy_that_boots_forgets_which_commit_it_spoke_of() {
+        let case = Case { settings: r#"(limit: "20ms")"#, ..Case::of("CopyLag") };
+        let applied = fact(P1, Fact::Applied(2));
+        let commits = fact(C, Fact::Commits { number: 2, key: 5, event: 2 });
+        let story = |replayed: &[(u64, What)]| {
+            let before = [(0, commits), (0, holds()), (1, applied)];
+            let booted = [(2, crash(P1)), (3, boot(P1))];
+            tell_at(&[&before[..], &booted, replayed, &[(4, deleted_at(P1))]].concat())
+        };
+        case.gives(LAG, &story(&[]), "violated");
+        case.gives(LAG, &story(&[(3, again(applied))]), "holds");
+    }
 }

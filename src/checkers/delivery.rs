@@ -287,4 +287,10 @@ mod tests {
         legal(AT_MOST_ONCE, &story(again(effect(P1, 7))));
         illegal(AT_MOST_ONCE, &story(effect(P1, 7)));
     }
+
+    #[test]
+    fn the_first_effect_too_many_is_told() {
+        let sentence = illegal(AT_MOST_ONCE, &[effect(P1, 7), effect(P2, 7), effect(C, 7)]);
+        assert_eq!(sentence, "item 7 took effect at p1 at 0s, and again at p2 at 1ms");
+    }
 }

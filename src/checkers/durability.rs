@@ -329,4 +329,12 @@ mod tests {
             assert!(checker.recheck(DURABILITY, &lie, &signals).is_err());
         }
     }
+
+    #[test]
+    fn a_witness_with_the_boot_of_a_node_that_need_not_know_is_refused() {
+        let signals = tell(&after_a_crash(&[crash(P2), boot(P2)]));
+        let case = Case::of("Durability");
+        case.gives(DURABILITY, &signals, "violated");
+        case.refuses(DURABILITY, &signals, &[1, 3, 7]);
+    }
 }

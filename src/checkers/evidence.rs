@@ -221,3 +221,33 @@ pub fn undisturbed(signals: &[Signal]) -> bool {
 pub fn settled(signals: &[Signal]) -> bool {
     undisturbed(signals) || signals.iter().any(|signal| signal.what == What::Healed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::litmus::{C, again, commit, fact, tell};
+    use super::*;
+
+    #[test]
+    fn a_signal_stands_for_one_citation_only() {
+        let signals = tell(&[commit(C, 1), again(commit(C, 1))]);
+        let cites = |cited: &[Signal]| find(&witness(String::new(), cited), &signals);
+        assert_eq!(cites(&signals), Ok(vec![(0, signals[0]), (1, signals[1])]));
+        assert!(cites(&[signals[0]; 2]).is_err());
+        assert_eq!(cites(&[]), Err("the witness cites nothing".to_owned()));
+    }
+
+    #[test]
+    fn every_end_of_a_saga_has_words_of_its_own() {
+        let says = [
+            (SagaEnd::Done, "done"),
+            (SagaEnd::Compensated, "compensated"),
+            (SagaEnd::Partial, "as far as its plan keeps"),
+            (SagaEnd::Parked, "parked"),
+        ];
+        for (end, word) in says {
+            let signals = tell(&[fact(C, Fact::SagaEnded(4, end))]);
+            let witness = witness(String::new(), &signals);
+            assert_eq!(witness.citations[0].says, format!("ended saga 4: {word}"));
+        }
+    }
+}

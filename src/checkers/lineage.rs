@@ -337,3 +337,26 @@ pub(super) fn name(logged: &Signal) -> Option<Name> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::litmus::{log::*, *};
+    use super::*;
+
+    #[test]
+    fn a_log_that_somebody_serves_folds_unlike_one_that_nobody_serves() {
+        let fold_of = |story: &[What]| {
+            let mut lineage = Lineage::default();
+            for signal in tell(story) {
+                lineage.on_signal(&signal);
+            }
+            let mut fold = Fold::NEW;
+            lineage.fold(&mut fold);
+            fold.end()
+        };
+        // An empty log that is recovered is free for anybody.
+        let served = [logged(C, 1, 7), crash(C), boot(C), recovered(C, 0)];
+        let free = [&served[..], &[crash(C), boot(C), recovered(C, 0)]].concat();
+        assert_ne!(fold_of(&served), fold_of(&free));
+    }
+}

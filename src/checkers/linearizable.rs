@@ -355,6 +355,14 @@ mod tests {
         let other = [write(1, 1, 4), read(2, 2, 4), write(3, 0, 6)].concat();
         assert_eq!(key(&one), key(&other));
         assert_ne!(key(&one), key(&write(1, 0, 5)));
+        // What is open may yet be done.
+        let open = |operation| key(&[asked(1, 0, operation)]);
+        let (read, write) =
+            (Operation::Read { key: 7 }, |value| Operation::Write { key: 7, value });
+        let exchange = |expected, value| Operation::Cas { key: 7, expected, value };
+        let opened = [read, write(5), write(6), exchange(5, 6), exchange(5, 7), exchange(6, 6)];
+        let keys: BTreeSet<u128> = opened.map(open).into_iter().collect();
+        assert_eq!(keys.len(), opened.len());
         // A read that is open may still answer what was there when it began.
         let before = [&one[..2], &[asks(9, 3)], &one[2..]].concat();
         let after = [&one[..], &[asks(9, 3)]].concat();

@@ -214,6 +214,17 @@ impl<'a> Case<'a> {
         judgements
     }
 
+    /// No recheck accepts a witness that cites these signals, by their places.
+    #[track_caller]
+    pub(super) fn refuses(&self, property: &str, signals: &[Signal], places: &[usize]) {
+        let mut checker = self.build();
+        self.judge(checker.as_mut(), signals);
+        let cited: Vec<Signal> = places.iter().map(|&place| signals[place]).collect();
+        let witness = evidence::witness(String::new(), &cited);
+        let answer = checker.recheck(property, &witness, signals);
+        assert!(answer.is_err(), "{property} accepted {witness:?} of {signals:#?}");
+    }
+
     pub(super) fn judgement(&self, property: &str, signals: &[Signal]) -> Judgement {
         let judgements = self.judgements(signals);
         let of_property = judgements.into_iter().find(|judged| judged.property == property);

@@ -365,4 +365,30 @@ mod tests {
             Err("the doubt ended otherwise".to_owned())
         );
     }
+
+    #[test]
+    fn a_vote_that_survives_a_boot_is_as_old_as_it_was() {
+        let story = |decided| {
+            let before = [(0, yes(P1, 3)), (1, crash(P1)), (900, boot(P1))];
+            [&before[..], &[(900, again(yes(P1, 3))), (decided, commit(P1, 3))]].concat()
+        };
+        gives(&story(1_000), "holds");
+        gives(&story(1_001), "violated");
+    }
+
+    #[test]
+    fn a_vote_is_lost_at_the_first_boot_that_does_not_show_it() {
+        let story = |first| {
+            let before = [(0, yes(P1, 3)), (1, crash(P1)), (first, boot(P1))];
+            [&before[..], &[(1_500, crash(P1)), (2_000, boot(P1))]].concat()
+        };
+        gives(&story(1_000), "holds");
+        assert!(sentence(gives(&story(1_001), "violated")).contains("for 1.001s"));
+    }
+
+    #[test]
+    fn of_doubts_that_last_alike_the_first_is_told() {
+        let sentence = sentence(gives(&[(0, yes(P1, 3)), (0, yes(P2, 3))], "violated"));
+        assert_eq!(sentence, "p1 in doubt about t3 for 10.000s (limit 1s)");
+    }
 }

@@ -349,7 +349,7 @@ fn wrote(signals: &[Signal], op: OpId, key: u32, value: i64) -> bool {
 mod tests {
     use super::super::litmus::*;
     use super::*;
-    use crate::base::ids::ClientId;
+    use crate::{base::ids::ClientId, engine::runner::Outcome};
 
     fn holds(node: u16, value: i64) -> What {
         fact(node, Fact::Holds { key: 5, value, beside: 0 })
@@ -421,5 +421,42 @@ mod tests {
             let story = [write(1, 7), told_ok(1), write(2, 8), ended(ending), holds(P1, 7)];
             legal(KEEP, &story);
         }
+    }
+
+    #[test]
+    fn a_write_that_was_done_when_another_began_may_have_come_after_it() {
+        let story = |began| {
+            let calls = [(0, write(1, 7)), (1, told_ok(1)), (began, write(2, 8))];
+            tell_at(&[&calls[..], &[(3, told_ok(2)), (4, holds(P1, 7))]].concat())
+        };
+        Case::of("ReplicasKeep").gives(KEEP, &story(1), "holds");
+        Case::of("ReplicasKeep").gives(KEEP, &story(2), "violated");
+    }
+
+    #[test]
+    fn only_who_wrote_what_is_held_was_there_before() {
+        let before = [write(1, 7), told_ok(1)];
+        let beside = [write(2, 8), write(3, 9), told_ok(2), told_ok(3), holds(P1, 9)];
+        legal(KEEP, &[&before[..], &beside].concat());
+    }
+
+    #[test]
+    fn a_witness_that_cites_an_end_of_the_instant_of_its_beginning_is_refused() {
+        let calls = [(0, write(1, 7)), (1, told_ok(1)), (1, write(3, 9)), (2, told_ok(3))];
+        let lost = [(2, write(2, 8)), (3, told_ok(2)), (4, holds(P1, 7))];
+        let signals = tell_at(&[&calls[..], &lost].concat());
+        let case = Case::of("ReplicasKeep");
+        case.gives(KEEP, &signals, "violated");
+        case.refuses(KEEP, &signals, &[3, 4, 5]);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_says_something_only_where_something_was_compared() {
+        let gives = |story: &[What], word| {
+            let case = Case { outcome: Outcome::LimitReached, ..Case::of("ReplicasAgree") };
+            case.gives(AGREE, &tell(story), word);
+        };
+        gives(&[holds(P1, 7)], "not_exercised");
+        gives(&[holds(P1, 7), holds(P2, 7)], "unknown");
     }
 }

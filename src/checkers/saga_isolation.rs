@@ -264,4 +264,16 @@ mod tests {
         case.gives(LOST_UPDATE, &story(&kept), "holds");
         case.gives(LOST_UPDATE, &story(&begun), "not_exercised");
     }
+
+    #[test]
+    fn changes_of_different_balances_do_not_meet() {
+        let of = |saga, account, by| fact(P1, Fact::Moves { saga, account, by });
+        for accounts in [[3, 3, 4], [4, 3, 3], [3, 4, 3]] {
+            let [one, other, back] = accounts;
+            let told = [&[of(1, one, -5)][..], &[of(2, other, -1)], &[undid(1), of(1, back, 6)]];
+            let word = if other == one { "holds" } else { "not_exercised" };
+            Case::of("SagaIsolation").gives(DIRTY_READ, &story(&told), word);
+            Case::of("SagaIsolation").gives(LOST_UPDATE, &story(&told), "holds");
+        }
+    }
 }

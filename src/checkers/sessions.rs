@@ -100,6 +100,8 @@ impl Checker for Sessions {
         ensure(!demands.is_empty(), "no two cited operations demand anything")?;
         let mut versions: Vec<i64> = cited.iter().filter_map(|told| told.found(initial)).collect();
         versions.extend(cited.iter().filter_map(Told::left));
+        // What an exchange that was not answered expected is a version too.
+        versions.extend(demands.iter().map(|(from, ..)| *from));
         versions.retain(|version| *version != initial);
         versions.sort_unstable();
         versions.dedup();
@@ -144,11 +146,9 @@ fn demands(cited: &[Told], guarantee: usize, initial: i64) -> Vec<Demand> {
 
 /// Is there an order of the versions that begins like this and meets all demands?
 fn is_orderable(begun: &mut Vec<i64>, versions: &[i64], demands: &[Demand]) -> bool {
-    let place = |version: i64| begun.iter().position(|known| *known == version);
-    let broken = |&(from, to, or_same): &Demand| match (place(from), place(to)) {
-        (Some(from), Some(to)) => to < from || (from == to && !or_same),
-        (None, Some(_)) => true,
-        _ => false,
+    // What came too early was refused when it was placed.
+    let broken = |&(from, to, or_same): &Demand| {
+        begun.contains(&to) && (!begun.contains(&from) || from == to && !or_same)
     };
     if demands.iter().any(broken) {
         return false;
@@ -171,9 +171,10 @@ fn is_orderable(begun: &mut Vec<i64>, versions: &[i64], demands: &[Demand]) -> b
 
 #[cfg(test)]
 mod tests {
-    use super::super::litmus::registers::{read, write};
+    use super::super::litmus::registers::{asked, read, told, write};
     use super::super::litmus::*;
     use super::*;
+    use crate::engine::signal::What;
 
     #[test]
     fn a_client_sees_its_own_write() {
@@ -218,5 +219,40 @@ mod tests {
     fn equal_values_leave_it_unknown() {
         let story = [write(1, 0, 5), write(2, 0, 5), read(3, 0, 5)].concat();
         Case::of("Sessions").gives(SESSIONS[0], &tell(&story), "unknown");
+    }
+
+    fn exchange(op: u32, client: u16, (expected, value): (i64, i64)) -> [What; 2] {
+        [asked(op, client, Operation::Cas { key: 7, expected, value }), told(op, None)]
+    }
+
+    #[test]
+    fn an_exchange_leaves_a_newer_version_than_it_expected() {
+        let story = |first, then| {
+            let exchanged = [write(1, 0, 5), exchange(2, 0, (5, 6))];
+            [exchanged.concat(), [read(3, 1, first), read(4, 1, then)].concat()].concat()
+        };
+        legal(SESSIONS[1], &story(5, 6));
+        illegal(SESSIONS[1], &story(6, 5));
+    }
+
+    #[test]
+    fn an_exchange_without_an_answer_refutes_nothing_by_itself() {
+        let signals = tell(&[write(1, 0, 5), exchange(2, 0, (5, 6)), read(3, 0, 6)].concat());
+        for guarantee in SESSIONS {
+            Case::of("Sessions").refuses(guarantee, &signals, &[2]);
+            Case::of("Sessions").refuses(guarantee, &signals, &[0, 1, 2, 3, 4, 5]);
+        }
+    }
+
+    #[test]
+    fn a_client_may_see_the_same_version_again_but_not_write_it_twice() {
+        let signals = tell(&[write(1, 0, 5), read(2, 0, 5), read(3, 0, 5)].concat());
+        let case = Case::of("Sessions");
+        case.gives(SESSIONS[0], &signals, "holds");
+        case.refuses(SESSIONS[0], &signals, &[0, 1, 2, 3]);
+        case.gives(SESSIONS[1], &signals, "holds");
+        case.refuses(SESSIONS[1], &signals, &[2, 3, 4, 5]);
+        // What a client reads before it writes it can come in no order.
+        illegal(SESSIONS[3], &[read(1, 0, 5), write(2, 0, 5)].concat());
     }
 }

@@ -286,7 +286,8 @@ mod tests {
         let sentence = illegal(ORDER, &story(&[applied(P2, 1), applied(P2, 3)]));
         assert_eq!(sentence, "p2 applied the change at 3 at 5ms; it had applied 1 last");
         illegal(ORDER, &story(&[applied(P2, 1), applied(P2, 1)]));
-        illegal(ORDER, &story(&[applied(P2, 2)]));
+        let sentence = illegal(ORDER, &story(&[applied(P2, 2)]));
+        assert!(sentence.ends_with("it had applied 0 last"), "{sentence}");
         let sentence = illegal(ORDER, &[logged(P1, 1, 7), synced(P1, 1), applied(P2, 2)]);
         assert!(sentence.ends_with("nobody logged it"), "{sentence}");
         untested(ORDER, &log);
@@ -308,5 +309,40 @@ mod tests {
             ORDER,
             &[&log[..], &[applied(P2, 1), crash(P2), boot(P2), applied(P2, 3)]].concat(),
         );
+    }
+
+    #[test]
+    fn a_witness_that_cites_the_logging_of_another_change_is_refused() {
+        let signals = tell(&[logged(P1, 1, 7), logged(P1, 2, 8), applied(P2, 1)]);
+        let case = Case::of("Shipping");
+        case.gives(DURABLE_FIRST, &signals, "violated");
+        case.refuses(DURABLE_FIRST, &signals, &[1, 2]);
+    }
+
+    #[test]
+    fn who_logged_and_was_succeeded_goes_on_where_its_log_ended() {
+        let story = |length: u64| {
+            let succeeded = [logged(P1, 1, 7), synced(P1, 1), recovered(P2, 1)];
+            let more: Vec<What> = (2..=length).map(|lsn| logged(P2, lsn, 6 + lsn as i64)).collect();
+            [&succeeded[..], &more, &[synced(P2, length), applied(P1, length)]].concat()
+        };
+        legal(ORDER, &story(2));
+        illegal(ORDER, &story(3));
+    }
+
+    #[test]
+    fn what_others_log_or_recover_moves_no_copy_forward() {
+        let log = [logged(P1, 1, 7), logged(P1, 2, 8), synced(P1, 2)];
+        let booted = [crash(P2), boot(P2)];
+        let behind = [applied(P2, 1), applied(P2, 2), booted[0], booted[1], applied(P2, 1)];
+        let more = [logged(P1, 3, 9), synced(P1, 3), applied(P2, 3)];
+        illegal(ORDER, &[&log[..], &behind, &more].concat());
+        let story = |has| {
+            let log = [&log[..], &[logged(P1, 3, 9), synced(P1, 3)]].concat();
+            let copied: Vec<What> = (1..=has).map(|lsn| applied(P2, lsn)).collect();
+            [&log[..], &copied, &[recovered(C, 3)], &booted, &[applied(P2, 3)]].concat()
+        };
+        legal(ORDER, &story(2));
+        illegal(ORDER, &story(1));
     }
 }

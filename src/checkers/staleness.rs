@@ -201,4 +201,13 @@ mod tests {
         let judgement = Case::of("Staleness").gives(STALENESS[0], &story(4), "not_exercised");
         assert_eq!(judgement.note, "1 of 1 reads stale, at worst by 2 versions, without a bound");
     }
+
+    #[test]
+    fn a_witness_that_cites_another_read_beside_the_stale_one_is_refused() {
+        let signals =
+            tell(&[write(1, 0, 4), write(2, 0, 5), read(3, 1, 4), read(4, 1, 5)].concat());
+        let case = Case { settings: "(k: 1)", ..Case::of("Staleness") };
+        case.gives(STALENESS[0], &signals, "violated");
+        case.refuses(STALENESS[0], &signals, &[4, 5, 6, 7]);
+    }
 }

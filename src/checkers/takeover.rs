@@ -305,6 +305,7 @@ mod tests {
     use super::super::litmus::log::*;
     use super::super::litmus::*;
     use super::*;
+    use crate::engine::operations::Operation;
 
     fn asynchronous() -> Case<'static> {
         Case { settings: "(mode: Asynchronous)", ..Case::of("Takeover") }
@@ -379,5 +380,28 @@ mod tests {
         legal(ACKNOWLEDGED, &[&story(2, 2)[..], &two(P2)].concat());
         let sentence = illegal(ACKNOWLEDGED, &[&story(2, 2)[..], &two(P1)].concat());
         assert!(sentence.ends_with("p1 logged it at 13ms, and served no more"), "{sentence}");
+    }
+
+    #[test]
+    fn a_late_answer_is_one_write_more_at_stake_and_one_more_lost() {
+        let mut late = story(1, 1);
+        late.retain(|what| *what != told_ok(2));
+        let before = asynchronous().judgement(ACKNOWLEDGED, &tell(&late));
+        assert_eq!((before.exercised, before.note.contains("0 acknowledged")), (1, true));
+        late.push(told_ok(2));
+        let after = asynchronous().judgement(ACKNOWLEDGED, &tell(&late));
+        assert_eq!(after.exercised, 2);
+        assert_eq!(after.note, "1 takeover, 1 acknowledged write lost, lag 1");
+    }
+
+    #[test]
+    fn a_write_that_was_read_and_never_logged_may_still_come() {
+        let asks = registers::asked(2, 1, Operation::Read { key: 5 });
+        let read = [write(1, 7), asks, registers::told(2, Some(7))];
+        let then = [logged(P1, 1, 8), recovered(P2, 1), told_ok(1)];
+        let story = [&read[..], &then].concat();
+        untested(ACKNOWLEDGED, &story);
+        let told = asynchronous().judgement(ACKNOWLEDGED, &tell(&story));
+        assert_eq!(told.note, "1 takeover, 0 acknowledged writes lost, lag 0");
     }
 }

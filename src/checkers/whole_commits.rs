@@ -270,4 +270,25 @@ mod tests {
     fn a_commit_of_one_key_is_always_whole() {
         untested(WHOLE, &[commits(2, 1), applied(2), lacks(1)]);
     }
+
+    #[test]
+    fn a_copy_that_boots_forgets_which_commit_it_spoke_of() {
+        let story = |replayed: &[What]| {
+            let before = [commits(2, 1), commits(2, 2), applied(2), crash(P1), boot(P1)];
+            [&before[..], replayed, &[lacks(1), HEALED]].concat()
+        };
+        untested(WHOLE, &story(&[]));
+        illegal(WHOLE, &story(&[again(applied(2))]));
+    }
+
+    #[test]
+    fn a_commit_that_is_shown_again_is_put_to_no_new_test() {
+        let once = story(5, 2);
+        let shown = [(0, commits(2, 1)), (0, commits(2, 2)), (5, applied(2)), (5, lacks(1))];
+        let again = [(5, lacks(2)), (9, applied(2)), (9, lacks(1))];
+        let twice = tell_at(&[&shown[..], &again].concat());
+        let exercised =
+            |signals: &[Signal]| Case::of("WholeCommits").gives(WHOLE, signals, "holds").exercised;
+        assert_eq!((exercised(&once), exercised(&twice)), (2, 2));
+    }
 }

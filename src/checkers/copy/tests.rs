@@ -8,7 +8,8 @@
 
 use super::{
     super::litmus::{
-        C, DISTURBED, HEALED, P1, P2, again, boot, crash, fact, illegal, legal, untested,
+        C, Case, DISTURBED, HEALED, P1, P2, again, boot, crash, fact, illegal, legal, tell,
+        tell_at, untested,
     },
     COMPLETE, CONVERGES, ORDER,
 };
@@ -135,6 +136,35 @@ fn nothing_is_demanded_of_the_end_while_faults_last() {
     untested(COMPLETE, &late);
     untested(CONVERGES, &late);
     illegal(COMPLETE, &[&late[..], &[HEALED]].concat());
+}
+
+#[test]
+fn what_came_too_late_has_time_still() {
+    let (one, two) = (commit(1, Some(7)), commit(2, Some(9)));
+    let shown = copied(P1, 1, Some(7));
+    // The run ends at 1 s, and copies have half of it.
+    let gives = |changed, healed, word| {
+        let at = |at: u64, words: [What; 2]| words.map(|what| (at, what));
+        let story = [at(0, one), at(1, shown), at(changed, two)].concat();
+        let mut story = [&story[..], &[(healed, HEALED), (600, DISTURBED)]].concat();
+        story.sort_by_key(|(at, _)| *at);
+        for property in [COMPLETE, CONVERGES] {
+            let judgement = Case::of("Copy").gives(property, &tell_at(&story), word);
+            assert_eq!(judgement.exercised, u64::from(word == "violated"), "{judgement:?}");
+        }
+    };
+    gives(500, 500, "violated");
+    gives(501, 501, "not_exercised");
+    gives(501, 500, "not_exercised");
+    gives(500, 501, "not_exercised");
+}
+
+#[test]
+fn a_witness_that_cites_something_else_than_what_a_copy_holds_is_refused() {
+    let signals = tell(&story(&[commit(1, Some(7)), copied(P1, 1, Some(8))]));
+    let case = Case::of("Copy");
+    case.gives(CONVERGES, &signals, "violated");
+    case.refuses(CONVERGES, &signals, &[1, 2]);
 }
 
 /// The definition once more, written as it reads, over every short history of two values and a

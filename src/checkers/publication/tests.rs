@@ -187,3 +187,10 @@ fn every_small_history_is_judged_as_the_definition_says() {
     }
     assert!(broken.iter().all(|count| *count > 10), "{broken:?}");
 }
+
+#[test]
+fn the_first_effect_too_many_is_told() {
+    let story = tell_at(&[(0, commits(7, 1)), (1, takes(7)), (2, takes(7)), (3, takes(7))]);
+    let sentence = sentence(Case::of("Publication").gives(EXACTLY_ONCE, &story, "violated"));
+    assert!(sentence.contains("2ms") && !sentence.contains("3ms"), "{sentence}");
+}

@@ -189,3 +189,48 @@ fn a_node_that_refuses_loses_nothing_silently() {
     untested(ACKNOWLEDGED, &story);
     untested(READ, &story);
 }
+
+#[test]
+fn second_recoveries_count_unless_both_come_to_nothing() {
+    let twice = |first, second| {
+        let value = |upto| if upto == 1 { holds(P1, 7) } else { DISTURBED };
+        let says = [recovered(P1, first), value(first), crash(P1), boot(P1)];
+        let story = after_a_crash(&[&says[..], &[recovered(P1, second), value(second)]].concat());
+        Case::of("Recovery").judgement(IDEMPOTENT, &tell(&story)).exercised
+    };
+    assert_eq!([twice(0, 0), twice(0, 1), twice(1, 0), twice(1, 1)], [0, 1, 1, 1]);
+}
+
+#[test]
+fn a_write_that_stands_twice_in_the_log_is_not_lost_with_the_second() {
+    let story = |upto, value| {
+        let logs = [write(1, 7), logged(P1, 1, 7), logged(P1, 2, 7), told_ok(1)];
+        [&logs[..], &[crash(P1), boot(P1), recovered(P1, upto), value]].concat()
+    };
+    legal(ACKNOWLEDGED, &story(1, holds(P1, 7)));
+    illegal(ACKNOWLEDGED, &story(0, DISTURBED));
+}
+
+#[test]
+fn faults_between_a_recovery_and_what_it_serves_change_nothing() {
+    let story = |value| after_a_crash(&[recovered(P1, 1), DISTURBED, HEALED, holds(P1, value)]);
+    legal(PREFIX, &story(7));
+    illegal(PREFIX, &story(8));
+    illegal(PREFIX, &after_a_crash(&[recovered(P1, 1), DISTURBED, holds(P1, 8)]));
+}
+
+#[test]
+fn what_another_read_saw_is_not_what_was_lost() {
+    let other = [asked(2, 1, Operation::Read { key: 5 }), told(2, Some(0))];
+    let read = [asked(3, 1, Operation::Read { key: 5 }), told(3, Some(7))];
+    illegal(READ, &heard(&[other, read].concat(), 0));
+    legal(READ, &heard(&[other, read].concat(), 1));
+}
+
+#[test]
+fn a_takeover_that_cuts_nothing_leaves_synced_what_was() {
+    let logs = [logged(P1, 1, 7), logged(P1, 2, 8), synced(P1, 2)];
+    let story = |upto| [&logs[..], &[recovered(P2, upto), refuses(P1, 2)]].concat();
+    legal(REFUSAL, &story(2));
+    illegal(REFUSAL, &story(1));
+}

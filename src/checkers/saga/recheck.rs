@@ -140,6 +140,8 @@ pub(super) fn forward(cited: &[Found], signals: &[Signal]) -> Checked {
         [Fact::UndidStep(saga, under), Fact::DidStep(of, step)] => {
             ensure(saga == of, "they are of different sagas")?;
             let before = &signals[..cited[1].0];
+            let is_new = matches!(cited[1].1.what, What::Stated(..));
+            ensure(is_new, "the step was done before, and is told again")?;
             let then = known(before);
             ensure(then.contains(&Fact::UndidStep(saga, under)), "the compensation was lost")?;
             let on_undone = rests_on(before, saga, (step, under)) && !stands(&then, saga, under);

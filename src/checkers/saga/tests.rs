@@ -384,3 +384,59 @@ proptest! {
         prop_assert_eq!(before, after);
     }
 }
+
+// Places and other sagas.
+
+#[test]
+fn a_deed_that_is_told_again_is_as_old_as_it_was() {
+    let crashed = [crash(1), boot(1)];
+    let once = [&[did(0)][..], &crashed, &[again(did(0)), did(0)]].concat();
+    let sentence = illegal(AT_MOST_ONCE, &chain(&once));
+    assert!(sentence.contains("3ms"), "{sentence}");
+    // The first one was lost, and what the second boot tells again is the second one.
+    let twice = [&[did(0)][..], &crashed, &once].concat();
+    let sentence = illegal(AT_MOST_ONCE, &chain(&twice));
+    assert!(sentence.contains("6ms"), "{sentence}");
+}
+
+#[test]
+fn what_one_node_tells_again_restores_nothing_of_another() {
+    let lost = [did(0), did(1), crash(1), boot(1)];
+    let story = [&lost[..], &[crash(2), boot(2), again(did(1)), undid(0)]].concat();
+    illegal(NO_ORPHAN, &chain(&story));
+}
+
+#[test]
+fn a_bar_is_no_step_and_a_step_at_a_node_that_is_down_is_owed_by_nobody() {
+    legal(TERMINATION, &[barred(0), ended(Done)]);
+    illegal(TERMINATION, &[did(0), HEALED]);
+    untested(TERMINATION, &[did(0), crash(1), HEALED]);
+}
+
+#[test]
+fn what_another_saga_did_says_nothing_of_one() {
+    let of = |saga, step| fact(at(step), Fact::DidStep(saga, step));
+    let moved = |saga, account, by| fact(P1, Fact::Moves { saga, account, by });
+    let ends = |saga, end| fact(C, Fact::SagaEnded(saga, end));
+    let parked = [of(7, 1), moved(7, 1, 5), ends(7, Parked)];
+    let done = [of(8, 0), moved(8, 1, 3), moved(8, 2, -3), ends(8, Done)];
+    let both = [parked.as_slice(), &done].concat();
+    legal(TERMINATION, &both);
+    legal(BALANCE, &both);
+    let undone = [of(8, 1), fact(at(1), Fact::UndidStep(8, 1)), ends(8, Compensated)];
+    illegal(TERMINATION, &[&undone[..], &[of(7, 0), ends(7, Compensated)]].concat());
+    let told = [told_ok(8), did(0), undid(0), ended(Compensated)];
+    legal(TERMINATION, &chain(&told));
+}
+
+#[test]
+fn a_step_beyond_every_plan_rests_on_nothing() {
+    illegal(NO_ORPHAN, &[did(0), fact(P2, Fact::UndidStep(SAGA, 32))]);
+}
+
+#[test]
+fn all_moves_are_added_up() {
+    let story = chain(&[did(0), moves(0, 1, 5), moves(0, 2, 2), ended(Parked)]);
+    let judgement = Case::of("Saga").gives(BALANCE, &tell(&story), "not_exercised");
+    assert_eq!(judgement.note, "0 sagas, all moves add up to 7");
+}
