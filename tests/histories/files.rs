@@ -216,6 +216,23 @@ fn a_store_holds_texts_when_something_whole_is_one() {
 }
 
 #[test]
+fn in_a_store_of_texts_everything_is_a_text_and_elsewhere_a_list() {
+    let text = [(0, "invoke", "append", "\"bc\""), (0, "ok", "append", "\"bc\"")];
+    let read = |seen| [(1, "invoke", "read", "null"), (1, "ok", "read", seen)];
+    let told = words(Model::KvAppend, &[text, read("\"abc\"")].concat());
+    assert_eq!(told, ["append [\"b\",\"c\"]", "read -> [\"a\",\"b\",\"c\"]"]);
+    let number = [(0, "invoke", "append", "5"), (0, "ok", "append", "5")];
+    let told = words(Model::KvAppend, &[number, read("[5]")].concat());
+    assert_eq!(told, ["append 5", "read -> [5]"]);
+    assert_eq!(words(Model::KvAppend, &read("[]")), ["read -> []"]);
+    let mixed = [&text[..], &read("\"bc\""), &number, &read("[\"b\"]")].concat();
+    let wanted =
+        [(5, "append has a text, as elsewhere, not 5"), (8, "read has a text, as elsewhere, not")];
+    refused(Model::KvAppend, &lines(&mixed), &wanted);
+    refused(Model::KvAppend, &lines(&read("7")), &[(2, "read has a list as its `value`, not 7")]);
+}
+
+#[test]
 fn the_most_negative_numbers_keep_their_digits() {
     for number in ["-9223372036854775808", "-9223372032559808513", "-9223372032559808512"] {
         let events = [(0, "invoke", "write", number), (0, "ok", "write", number)];
