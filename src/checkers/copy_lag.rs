@@ -18,8 +18,8 @@
 use super::{
     CheckEntry, Checker, Finish, Judgement, PropertyInfo, Witness,
     evidence::{self, ensure, find, witness},
-    knowledge::{ByNode, count, judge, order},
-    numbered::{About, about},
+    knowledge::{count, judge, order},
+    numbered::{About, Topics, about},
 };
 use crate::{
     base::{
@@ -52,7 +52,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
         Ok(Box::new(CopyLag {
             catalog,
             limit,
-            about: ByNode::default(),
+            topics: Topics::default(),
             open: Table::new(),
             shown: Table::new(),
             done: 0,
@@ -79,8 +79,7 @@ impl Default for Settings {
 struct CopyLag {
     catalog: Arc<Catalog>,
     limit: Duration,
-    /// The commit that a node speaks of.
-    about: ByNode<Option<About>>,
+    topics: Topics,
     /// Commits that no copy shows yet, by key and number.
     open: Table<(u32, u64), Signal>,
     /// Keys that a copy ever showed.
@@ -95,21 +94,16 @@ struct CopyLag {
 
 impl Checker for CopyLag {
     fn reset(&mut self) {
-        self.about = ByNode::default();
+        self.topics = Topics::default();
         self.open.clear();
         self.shown.clear();
         (self.done, self.longest, self.late) = (0, Duration::ZERO, None);
     }
 
     fn on_signal(&mut self, signal: &Signal) {
-        match signal.what {
-            What::Booted(node) => *self.about.of(node) = None,
-            What::Replayed(node, fact) => self.turn_to(node, fact),
-            What::Stated(node, fact) => {
-                self.turn_to(node, fact);
-                self.learn(node, fact, signal);
-            }
-            _ => {}
+        self.topics.on_signal(signal);
+        if let What::Stated(node, fact) = signal.what {
+            self.learn(node, fact, signal);
         }
     }
 
@@ -145,13 +139,8 @@ impl Checker for CopyLag {
 // The judge.
 
 impl CopyLag {
-    fn turn_to(&mut self, node: NodeId, fact: Fact) {
-        let about = self.about.of(node);
-        *about = About::of(fact).or(*about);
-    }
-
     fn learn(&mut self, node: NodeId, fact: Fact, signal: &Signal) {
-        match (fact, *self.about.of(node)) {
+        match (fact, self.topics.of(node)) {
             (Fact::Commits { number, key, .. }, _) => {
                 self.open.insert((key, number), *signal);
             }

@@ -7,10 +7,11 @@
 //! ```
 //!
 //! A number in every fact about a key was rejected: most who hold registers know no numbers. The
-//! judges fold [`About`] along the run; [`about`] scans back for a recheck.
+//! judges fold [`Topics`] along the run; [`about`] scans back for a recheck.
 //!
 //! Limits: a node that is a source of some keys and a copy of others says which before each word.
 
+use super::knowledge::ByNode;
 use crate::{
     base::ids::NodeId,
     engine::{
@@ -36,6 +37,29 @@ impl About {
             Fact::Applied(number) => Some(Self::Copy(number)),
             _ => None,
         }
+    }
+}
+
+/// What each node speaks of, in the course of a run.
+#[derive(Default)]
+pub(super) struct Topics(ByNode<Option<About>>);
+
+impl Topics {
+    /// Takes one signal, in order. A node that boots has to say anew what it speaks of.
+    pub(super) fn on_signal(&mut self, signal: &Signal) {
+        match signal.what {
+            What::Booted(node) => *self.0.of(node) = None,
+            What::Stated(node, fact) | What::Replayed(node, fact) => {
+                let about = self.0.of(node);
+                *about = About::of(fact).or(*about);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the next words of a node belong to.
+    pub(super) fn of(&self, node: NodeId) -> Option<About> {
+        self.0.get(node).copied().flatten()
     }
 }
 

@@ -19,8 +19,8 @@
 use super::{
     CheckEntry, Checker, Finish, Judgement, NoSettings, PropertyInfo, Witness,
     evidence::{self, ensure, find, witness},
-    knowledge::{ByNode, count, judge},
-    numbered::{About, about},
+    knowledge::{count, judge},
+    numbered::{About, Topics, about},
 };
 use crate::{
     base::{ids::NodeId, table::Table},
@@ -49,7 +49,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 
 #[derive(Default)]
 struct WholeCommits {
-    about: ByNode<Option<About>>,
+    topics: Topics,
     /// The keys of each commit, and what became of them.
     commits: Table<u64, Vec<(u32, Part)>>,
     /// The commits of a key that are of other keys, too.
@@ -86,14 +86,9 @@ impl Checker for WholeCommits {
         if self.fresh.first().is_some_and(|fresh| fresh.signal.at < signal.at) {
             self.look();
         }
-        match signal.what {
-            What::Booted(node) => *self.about.of(node) = None,
-            What::Replayed(node, fact) => self.turn_to(node, fact),
-            What::Stated(node, fact) => {
-                self.turn_to(node, fact);
-                self.learn(node, fact, signal);
-            }
-            _ => {}
+        self.topics.on_signal(signal);
+        if let What::Stated(node, fact) = signal.what {
+            self.learn(node, fact, signal);
         }
     }
 
@@ -125,13 +120,8 @@ impl Checker for WholeCommits {
 // The judge.
 
 impl WholeCommits {
-    fn turn_to(&mut self, node: NodeId, fact: Fact) {
-        let about = self.about.of(node);
-        *about = About::of(fact).or(*about);
-    }
-
     fn learn(&mut self, node: NodeId, fact: Fact, signal: &Signal) {
-        match (fact, *self.about.of(node)) {
+        match (fact, self.topics.of(node)) {
             (Fact::Commits { number, key, .. }, _) => {
                 self.commits.entry_or_default(number).push((key, Part::Written));
                 self.of_key.entry_or_default(key).push(number);
